@@ -10,7 +10,7 @@ BUDGET ?= 5m
 # What a recorder writes: these run again with the recorder in Python.
 RECORDER_TESTS := $(patsubst %,tests/scopes/test_%.py,scope generators asyncio carry names limits ends recording \
     interleavings hostile_use) tests/eventlog/test_event_log.py
-BENCHMARKS := scopes sampler command profiles formats flamegraphs timeline kernels jacobians step workers scaling peers
+BENCHMARKS := scopes sampler command profiles formats flamegraphs timeline kernels jacobians step workers scaling matlab
 # NumPy passes the loops of a ufunc bytes, which they cast.
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --enable=warning,performance,portability \
     --suppress=invalidPointerCast -DPY_VERSION_HEX=0x030B07F0 -DHAVE_SAMPLER=1 \
@@ -29,7 +29,7 @@ setup: $(DEV_STAMP)  ## Make .venv with everything for work on the project
 profile: $(STAMP)  ## Profile every variant of the reference trainer: profiles/index.html
 	@$(BIN)/workbench profile --suite reference -o profiles
 
-bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/index.html
+bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/index.html (Error 3: BUDGET is too short for verdicts)
 	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
 
 # One BLAS thread in each: the workers use all cores, and BLAS threads that wait for a busy core spin.

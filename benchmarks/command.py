@@ -1,6 +1,6 @@
-"""What `workbench profile` adds to a program of one second of CPU time, its page included, and `import workbench`.
+"""What `workbench profile` adds to a program of one second of CPU time, `import workbench`, and starts of commands.
 
-    python benchmarks/command.py               two minutes
+    python benchmarks/command.py               three minutes
     python benchmarks/command.py --quick       two rounds, no limits; writes nothing
 
 In each round the program runs by itself, profiled with what the workbench caches (symbols of native functions, compiled
@@ -19,6 +19,8 @@ from time import perf_counter
 
 from measured import Row, children_cpu_s, finish, in_rounds, median, options_of, ratio
 
+from workbench.cli.group import COMMANDS
+
 PROGRAM = """
 import time
 from workbench import scope
@@ -35,6 +37,14 @@ with scope("fit"):
 MAX_EXTRA_S = 0.6
 IMPORT = "from time import perf_counter; began = perf_counter(); import {}; print(perf_counter() - began)"
 MAX_IMPORT_MS = 3.0
+MAX_HELP_S = 0.15
+SHOWS = {
+    "workbench show PROFILE": ["show", "out"],
+    "workbench convert PROFILE": ["convert", "out", "out.folded"],
+    "workbench doctor --brief": ["doctor", "--brief"],
+    "workbench bench SUITE --dry-run": ["bench", "reference", "--dry-run"],
+}
+"""Commands that only read: what they take beside their start is little."""
 
 
 def timed(command: list[str], folder: Path, cache: Path) -> tuple[float, float]:
@@ -76,6 +86,18 @@ def import_ms(module: str) -> Callable[[], float]:
     return timed_import
 
 
+def starts(folder: Path) -> dict[str, Callable[[], float]]:
+    """Return what measures the wall seconds of the help of each subcommand, and of those that only read."""
+    commands = {"workbench --help": ["--help"]}
+    commands |= {f"workbench {name} --help": [name, "--help"] for name in sorted(COMMANDS)} | SHOWS
+
+    def taken(arguments: list[str]) -> Callable[[], float]:
+        command = [sys.executable, "-m", "workbench", *arguments]
+        return lambda: timed(command, folder, folder / "cache")[0]
+
+    return {name: taken(arguments) for name, arguments in commands.items()}
+
+
 def rows(found: dict[str, list[tuple[float, float]]], limit: float | None) -> list[Row]:
     """Return the table: seconds more than the program by itself, round by round, and the ratio."""
     lines = []
@@ -99,6 +121,7 @@ def main() -> None:
     options = options_of(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         found = in_rounds(works(Path(scratch)), 2 if options.quick else 11)
+        began = in_rounds(starts(Path(scratch)), 2 if options.quick else 21)
     modules = ("workbench", "json")
     imports = in_rounds({module: import_ms(module) for module in modules}, 2 if options.quick else 41)
     limit = None if options.quick else MAX_IMPORT_MS
@@ -110,6 +133,10 @@ def main() -> None:
             ratio("import json ÷ import workbench", imports["json"], imports["workbench"]),
         ],
     }
+    limit = None if options.quick else MAX_HELP_S
+    sections["Starts"] = [
+        median(name, values, "s", None if name in SHOWS else limit) for name, values in began.items()
+    ]
     finish("command", "What workbench profile adds to a short program", sections, NOTES, options)
 
 
@@ -118,6 +145,7 @@ NOTES = [
     "Profiling means scopes, the in-process sampler with native frames, and all files with the page.",
     "The cache, `$XDG_CACHE_HOME/workbench`, has tables of native functions, by build id, and compiled templates.",
     "An import is that of a fresh process, byte code warm, with the modules that the start of Python has loaded.",
+    "Starts are of fresh processes, byte code warm, to their end.",
     "CPU time is that of all processes; on a busy machine it says more than wall time does.",
 ]
 

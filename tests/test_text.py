@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.text import as_amount, as_difference, as_seconds, as_share, json_for_markup, printable
+from workbench.text import (
+    as_amount,
+    as_difference,
+    as_difference_range,
+    as_seconds,
+    as_share,
+    json_for_markup,
+    printable,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +48,12 @@ from workbench.text import as_amount, as_difference, as_seconds, as_share, json_
         (as_difference, (1000, 970), "−3.0 %"),
         (as_difference, (10_000_000, 10_000_001), "same"),
         (as_difference, (10, 24), "×2.4"),
+        (as_difference_range, (1.012, 1.034), "[+1.2 %, +3.4 %]"),
+        (as_difference_range, (0.9, 1.0), "[−10.0 %, 0.0 %]"),
+        (as_difference_range, (1.937, 2.13), "[×1.94, ×2.13]"),  # one unit in one interval
+        (as_difference_range, (0.98, 2.4), "[×0.98, ×2.4]"),
+        (as_difference_range, (0.98, math.inf), "[−2.0 %, new]"),
+        (as_difference_range, (0.0, 2.0), "[gone, ×2]"),
         (printable, ("a\x00\n\u202e\ud800",), "a\\x00\\n\\u202e\\ud800"),
     ],
 )

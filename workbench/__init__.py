@@ -1,6 +1,7 @@
 """Where does the time go, which change helps, and what does it cost in quality?
 
-Importing this package imports no NumPy: any program can use scopes.
+Importing this package imports no NumPy: any program can use scopes. Where a process is recorded that happens before
+pytest is imported, which is not to warn of it: PYTEST_DONT_REWRITE.
 """
 
 from workbench.scopes import Recording, RecordingError, counter, mark, record, scope
@@ -33,6 +34,13 @@ _LAZY = {
     "profiled": "workbench.report.profile.profiled",
 }
 """Names that are imported when they are used: most programs need none, and the last two need NumPy."""
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Define `%profile`, `%%profile` and `%%bench`; IPython calls it for `%load_ext workbench`."""
+    from workbench.cli.notebook import define_magics
+
+    define_magics(shell)
 
 
 def __getattr__(name: str) -> object:

@@ -34,8 +34,9 @@ def printable(text: str) -> str:
 
 
 def for_markdown(text: str) -> str:
-    """Return text in which nothing is Markdown's."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)
+    """Return text in which nothing is Markdown's, and nobody is mentioned."""
+    escaped = "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|&~$" else letter for letter in text)
+    return escaped.replace("@", "@&#8203;")  # a space without width, without which GitHub tells that user
 
 
 def json_for_markup(value: object) -> str:
@@ -315,9 +316,19 @@ def as_difference(before: float, after: float) -> str:
 
 
 def as_difference_range(low: float, high: float) -> str:
-    """Return the interval of a change, from the ends of its ratio: [+1.2 %, +3.4 %], [−2.0 %, new]."""
-    ends = (as_difference(1.0, each) if each != math.inf else "new" for each in (low, high))
-    return f"[{', '.join('0.0 %' if end == 'same' else end for end in ends)}]"
+    """Return the interval of a change, from the ends of its ratio, in one unit: [+1.2 %, +3.4 %], [×1.94, ×2.13].
+
+    An end of zero or infinity is that something is gone or new: [−2.0 %, new].
+    """
+    are_factors = any(2 <= end < math.inf for end in (low, high))
+
+    def words(end: float) -> str:
+        if end == math.inf:
+            return "new"
+        said = as_difference(1.0, end)
+        return f"×{end:.3g}" if are_factors and end > 0 else "0.0 %" if said == "same" else said
+
+    return f"[{words(low)}, {words(high)}]"
 
 
 def rounded_up(count: int) -> int:

@@ -63,3 +63,24 @@ def test_peak_memory_is_of_one_set_up_and_one_result(
     peaks = [run.peak_rss_bytes for run in run_suite(options(write_suite(body, head=head))).runs]
     assert max(peaks) < (205e6 if large else 125e6)
     assert min(peaks) > (160e6 if large else 80e6)
+
+
+def test_a_program_that_times_itself_is_measured_by_its_own_clock(
+    write_suite: WriteSuite, options: Options
+) -> None:
+    """Its seconds are the run's, whatever passes here; its memory and its processor time are the run's, too."""
+    head = """
+import subprocess, sys, time
+from workbench.bench import Case, Curve, Suite
+suite = Suite("programs", variants={"program": {"how": 1}})
+PROGRAM = "import time\\ndata = b'x' * 300_000_000\\nwhile time.process_time() < 0.3: pass"
+"""
+    body = """curve = Curve()
+def run():
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True)
+    curve.measured(7.5)
+return Case(run=run, curve=curve)"""
+    for run in run_suite(options(write_suite(body, head=head))).runs:
+        assert run.value_s == pytest.approx(7.5, abs=0.1)
+        assert run.cpu_s > 0.3
+        assert run.peak_rss_bytes > 300e6

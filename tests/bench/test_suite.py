@@ -255,3 +255,26 @@ def test_the_clock_stands_while_quality_is_evaluated() -> None:
         curve.point(0.25)
         assert curve.points == [(1.0, 0.5), (3.0, 0.25)]
         assert curve.stopped_s == 50.0
+
+
+def test_a_program_may_time_itself() -> None:
+    """What another program measured takes the place of the clock: its seconds are what is left of the run's."""
+    now = [100.0]
+    curve = Curve(clock=lambda: now[0])
+    curve.start()
+    now[0] += 9.0
+    curve.measured(2.0, [(1.0, 0.5), (2.0, 0.25)])
+    assert now[0] - 100.0 - curve.stopped_s == 2.0
+    assert curve.points == [(1.0, 0.5), (2.0, 0.25)]
+
+
+def test_what_cannot_run_here_is_left_out() -> None:
+    """Unavailable variants are no variants, and each has a line with the reason; the baseline must be available."""
+    variants = {"ours": {}, "theirs": {}}
+    suite = Suite("peers", variants=variants, unavailable={"theirs": "not installed"})
+    assert list(suite.variants) == ["ours"]
+    assert suite.left_out() == ["theirs is left out: not installed"]
+    with pytest.raises(
+        InvalidInputError, match=r"^ours, the baseline of suite 'peers', cannot run here: no GPU"
+    ):
+        Suite("peers", variants=variants, unavailable={"ours": "no GPU"})

@@ -102,15 +102,15 @@ def test_on_paper(written: Written, open_page: Callable[..., Any]) -> None:
 
 
 def test_sections_of_a_comparison_and_of_sessions(written: Written, open_page: Callable[..., Any]) -> None:
-    """What the sides have installed is on a comparison's page, and speeds are drawn on that of several runs."""
+    """What the sides have installed is on a comparison's page, and times are drawn on that of several runs."""
     page = open_page(written("comparison")).page
     names = page.locator("#sides tbody th").all_text_contents()
     assert names[:2] == ["Python", "package-0"]
     assert "project" in names
     page = open_page(written("runs")).page
     sections = page.evaluate("[...document.querySelectorAll('main > section')].map(e => e.id)")
-    assert sections == ["sessions", "ratios", "times"]
-    assert page.locator("#ratios svg.wp-cell").count() >= 1
+    assert sections == ["times", "quality", "experiments"]
+    assert page.locator("#times svg.wp-over-time").count() >= 2
 
 
 def test_results_lie_beside_the_page(written: Written, open_page: Callable[..., Any]) -> None:
@@ -121,8 +121,8 @@ def test_results_lie_beside_the_page(written: Written, open_page: Callable[..., 
 
 
 def test_a_session_leads_to_its_own_page(written: Written, open_page: Callable[..., Any]) -> None:
-    """From several runs side by side, the name of one that has a page leads there."""
+    """In the table of stored experiments, the name of one that has a page leads there."""
     watched = open_page(written("runs"))
-    watched.page.locator("#sessions a").first.click()
+    watched.page.locator("#experiments tbody a").first.click()
     watched.page.locator("#variants").wait_for()
     watched.assert_quiet()

@@ -71,6 +71,20 @@ def test_shares_are_of_the_run_or_of_a_scope(opened: Any) -> None:
     assert list(shares(opened)) == ["22", "23", "54"]
 
 
+def test_lines_follow_the_range_of_the_timeline(opened: Any) -> None:
+    """In a range lines have their shares of the samples in it, inside a scope too; the whole run is as before."""
+    whole = shares(opened)
+    opened.evaluate("document.querySelector('#timeline svg').chart.setRange({ from: 1, to: 5 })")
+    opened.locator("#lines .of-range").filter(has_text="of the 4 samples in the range").wait_for()
+    assert {line: each.split()[0] for line, each in shares(opened).items()} == {"22": "75", "23": "25"}
+    opened.locator("#lines select").select_option("step")
+    assert [each.split()[0] for each in shares(opened).values()] == ["50", "25"]
+    opened.locator("#lines select").select_option("")
+    opened.locator(".range button").click()
+    assert shares(opened) == whole
+    assert opened.locator("#lines .of-range").is_hidden()
+
+
 def test_lines_choose_their_frame(opened: Any) -> None:
     """A click on a line, or Enter, chooses the function of its samples; arrows go to the next line with samples."""
     opened.locator("#lines tr.sampled").first.click()

@@ -152,8 +152,8 @@ def test_callers_and_callees(written: Written, open_page: Callable[..., Any], ho
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
     assert selected(page) == "epoch"
-    assert neighbours(page, "called by") == ["fit 90 ms · 100.0 %"]
-    assert neighbours(page, "calls") == ["solve 60 ms · 66.7 %", "itself: self time 30 ms · 33.3 %"]
+    assert neighbours(page, "called by") == ["fit 90.0 ms · 100.0 %"]
+    assert neighbours(page, "calls") == ["solve 60.0 ms · 66.7 %", "itself: self time 30.0 ms · 33.3 %"]
     assert page.locator("#table-scopes tr[aria-current=true] .name").all_text_contents() == ["epoch"]
     callee = page.locator(".side").get_by_role("button", name="solve")
     if how == "mouse":
@@ -162,18 +162,18 @@ def test_callers_and_callees(written: Written, open_page: Callable[..., Any], ho
         callee.focus()
         page.keyboard.press("Enter")
     assert selected(page) == "solve"
-    assert neighbours(page, "called by") == ["epoch 60 ms · 100.0 %"]
+    assert neighbours(page, "called by") == ["epoch 60.0 ms · 100.0 %"]
     assert figures(page) == {
-        "total": "60 ms · 42.9 %",
-        "self": "60 ms · 100.0 % of it",
+        "total": "60.0 ms · 42.9 %",
+        "self": "60.0 ms · 100.0 % of it",
         "calls": "3",
-        "mean": "20 ms",
-        "p50": "20 ms",
-        "max": "20 ms",
+        "mean": "20.0 ms",
+        "p50": "20.0 ms",
+        "max": "20.0 ms",
     }
     row(page, "fib").click()  # recursion counts once
-    assert neighbours(page, "called by") == ["nobody: outermost 40 ms · 100.0 %"]
-    assert neighbours(page, "calls") == ["itself: self time 40 ms · 100.0 %"]
+    assert neighbours(page, "called by") == ["nobody: outermost 40.0 ms · 100.0 %"]
+    assert neighbours(page, "calls") == ["itself: self time 40.0 ms · 100.0 %"]
     watched.assert_quiet()
 
 
@@ -319,6 +319,32 @@ def test_one_range_drives_all(written: Written, open_page: Callable[..., Any], h
     watched.assert_quiet()
 
 
+def test_one_thread(written: Written, open_page: Callable[..., Any]) -> None:
+    """The frames, calls and samples of one thread are those of all tabs, also in a range; the address keeps it."""
+    watched = open_page(written("profile"))
+    page = watched.page
+    show(page, "table", "scopes")
+    everywhere = names(page)
+    chooser = page.locator(".thread select")
+    assert chooser.locator("option").all_text_contents() == ["all threads", "MainThread", "worker"]
+    chooser.select_option("worker")
+    assert names(page) == ["fib"]
+    row(page, "fib").click()
+    assert page.locator(".side").get_by_text("on worker", exact=True).is_visible()
+    assert figures(page)["p50"] == "36.0 ms"
+    fragment(page, "thread=1")
+    show(page, "flame", "scopes")
+    assert page.locator("#scopes .wf-box").count() == 5  # all, and fib four times
+    again = open_page(page.url).page
+    again.wait_for_function("document.querySelector('.thread select').value === '1'")
+    show(again, "table", "scopes")
+    assert names(again) == ["fib"]
+    chooser.select_option("")
+    show(page, "table", "scopes")
+    assert names(page) == everywhere
+    watched.assert_quiet()
+
+
 def test_a_range_of_the_address(written: Written, open_page: Callable[..., Any]) -> None:
     """The address brings back the range, in whichever tab; its figures are exact."""
     address = "#tab=table&source=scopes&from=30000000&to=60000000"
@@ -333,7 +359,7 @@ def test_a_range_of_the_address(written: Written, open_page: Callable[..., Any])
         "fib": "10.0ms",
     }
     row(page, "epoch").click()
-    assert neighbours(page, "calls") == ["solve 20 ms · 66.7 %", "itself: self time 10 ms · 33.3 %"]
+    assert neighbours(page, "calls") == ["solve 20.0 ms · 66.7 %", "itself: self time 10.0 ms · 33.3 %"]
     show(page, "table", "samples")  # three samples, with what so few are worth
     assert row(page, "dgemm", "samples").locator("td").first.text_content() == "100.0±28.1"
     watched.assert_quiet()

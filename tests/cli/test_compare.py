@@ -42,7 +42,7 @@ def compare(workbench: Compare, repository: Path) -> Compare:
 def test_a_regression_is_exit_code_1(workbench: Compare, compare: Compare, repository: Path) -> None:
     """A slower revision is said in a line, with its page, and fails the job; the run exports like any other."""
     commit(repository, project=text_of(1.5))
-    ran = compare(*QUICK)
+    ran = compare(*QUICK, "--markdown", "../summary.md")
     assert (ran.returncode, ran.stderr) == (1, "")
     first, *_, page = ran.stdout.splitlines()
     assert first == "REGRESSION 1.50× slower (limit 1.05×): one, [1.50, 1.50]; same error (limit 1.26×)"
@@ -51,26 +51,43 @@ def test_a_regression_is_exit_code_1(workbench: Compare, compare: Compare, repos
     exported = workbench("export", "../run", "--to", "bencher", cwd=repository)
     latencies = [measures["latency"]["value"] for measures in json.loads(exported.stdout).values()]
     assert latencies == [1e9, 1.5e9]
+    summary = (repository / "../summary.md").read_text()
+    assert summary.startswith("### REGRESSION 1.50× slower (limit 1.05×): one, ")
+    assert workbench("show", "--markdown", "../run", cwd=repository).stdout == summary
 
 
-def test_no_change_is_exit_code_0(compare: Compare) -> None:
+def test_no_change_is_exit_code_0(compare: Compare, repository: Path) -> None:
     """The same code passes, and --json says all of it."""
-    ran = compare(*QUICK, "--json")
+    summary = repository.parent / "summary.md"
+    summary.write_text("Another step's.\n")
+    ran = compare(*QUICK, "--json", "--markdown", str(summary))
     assert (ran.returncode, ran.stderr) == (0, "")
     found = json.loads(ran.stdout, parse_constant=pytest.fail)
     assert (found["verdict"], found["exit_code"]) == ("fine", 0)
     assert found["pairs"][0]["speed"]["estimate"]["high"] == 1.0
     assert found["page"] == "../run/index.html"
+    assert summary.read_text().startswith("Another step's.\n\n### FINE same speed (limit 1.05×): one")
 
 
 def test_too_few_rounds_are_exit_code_3(compare: Compare, repository: Path) -> None:
     """What is not known is no pass, and no regression."""
     commit(repository, project=text_of(9.0))
-    ran = compare(*QUICK[:-4], "--rounds", "2", "-o", "../run")
+    ran = compare(*QUICK[:-4], "--rounds", "2", "-o", "../run", "--markdown", "../summary.md")
     assert ran.returncode == 3
     assert ran.stdout.startswith(
         "INCONCLUSIVE 9.00× slower (limit 1.05×): one, [9.00, 9.00], in 2 values, and 6 are needed"
     )
+    assert "What to do next: measure for longer: about 6 rounds" in (repository / "../summary.md").read_text()
+
+
+def test_a_side_that_fails_is_in_the_markdown(compare: Compare, repository: Path) -> None:
+    """A new revision that cannot be measured has its reason in the summary, which no other step reads."""
+    commit(repository, project="raise RuntimeError('no licence')")
+    ran = compare(*QUICK, "--markdown", "-")
+    assert ran.returncode == 2
+    assert ran.stdout.startswith("### NO VERDICT: nothing could be compared\n\n- ")
+    assert "no licence" in ran.stdout
+    assert "no licence" in ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -85,6 +102,8 @@ def test_too_few_rounds_are_exit_code_3(compare: Compare, repository: Path) -> N
             "--fail-worse 0: choose a positive",
         ),
         (["--base", "first", "bench/steps_suite.py", "-o", "project.py", "--no-install"], "it is a file"),
+        (["--base", "first", "a", "--markdown", "/none/s.md"], "--markdown /none/s.md: No such file"),
+        (["--base", "first", "a", "--markdown", "-", "--json"], "--json and --markdown - both print"),
         (["--base", "first", "a", "b"], "give one suite, or two stored experiments"),
         (["a", "b", "c"], "3 experiments are given: compare two"),
         (["a", "b"], "a holds no results"),

@@ -31,18 +31,27 @@ def main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return stop.value.code
 
 
-def test_help_is_instant_and_leads_on() -> None:
-    """The overview imports neither NumPy nor any command, and says where to begin."""
+@pytest.mark.parametrize("command", ["", *group.COMMANDS])
+def test_help_is_instant(command: str) -> None:
+    """The overview and the help of each command load no library of numbers, pages or tables."""
+    arguments = [*filter(None, [command]), "--help"]
     program = (
-        "import sys; sys.argv = ['workbench', '--help']\n"
+        f"import sys; sys.argv = ['workbench', *{arguments}]\n"
         "from workbench.cli import main\n"
+        "heavy = {'numpy', 'scipy', 'matplotlib', 'jinja2', 'rich', 'msgspec', 'joblib', 'workbench.trainer'}\n"
         "try:\n    main()\n"
-        "finally:\n    print(sorted({'numpy', 'scipy', 'jinja2', 'rich', 'workbench.trainer'} & set(sys.modules)))"
+        "finally:\n    print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout.endswith("[]\n"), done
-    assert all(f"  {command}" in done.stdout for command in group.COMMANDS)
-    assert "Begin with: workbench profile" in done.stdout
+
+
+def test_the_overview_leads_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It lists all commands and says where to begin."""
+    assert main(monkeypatch, "--help") == 0
+    text = capsys.readouterr().out
+    assert all(f"  {command}" in text for command in group.COMMANDS)
+    assert "Begin with: workbench profile" in text
 
 
 @pytest.mark.parametrize("command", group.COMMANDS)

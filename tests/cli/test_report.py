@@ -48,13 +48,26 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     assert "2 experiments" in (tmp_path / "out" / "index.html").read_text()
 
 
+def test_a_folder_of_experiments_has_a_page(tmp_path: Path) -> None:
+    """Its page is in the folder; an experiment that cannot be read, or has nothing, is named and left out."""
+    bench_run(tmp_path / "monday")
+    write_experiment(tmp_path / "cut", {"one": []})
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / FILE).write_text("{}\n")
+    done = CliRunner().invoke(command, [str(tmp_path)], catch_exceptions=False)
+    assert done.stdout == f"open {tmp_path / 'index.html'} in a browser\n"
+    assert f"left out: {tmp_path}/bad/{FILE} is not a file of results" in done.stderr
+    assert f"left out: {tmp_path}/cut holds no complete round" in done.stderr
+    assert "tiny, 1 experiment<" in (tmp_path / "index.html").read_text()
+
+
 def test_several_runs_need_a_folder_and_are_runs(tmp_path: Path) -> None:
     """Without a folder, or with something else among them, the message says what to do."""
     one, two = bench_run(tmp_path / "one"), bench_run(tmp_path / "two")
     with pytest.raises(InvalidInputError, match="with -o DIR"):
         run(one, two)
     with pytest.raises(InvalidInputError, match="is not an experiment"):
-        run(one, tmp_path, "-o", tmp_path / "out")
+        run(one, one / FILE / "none", "-o", tmp_path / "out")
 
 
 def test_the_page_of_a_recording(tmp_path: Path) -> None:

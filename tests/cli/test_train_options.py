@@ -13,10 +13,11 @@ import pytest
 from workbench.report.training import files as training
 from workbench.report.training import rows as training_rows
 from workbench.report.training.files import TrainingOptions
-from workbench.trainer import LevenbergMarquardt, damping, kernels, problem_names
+from workbench.trainer import LevenbergMarquardt, damping, kernels, problem_names, splits
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
+from workbench.trainer.workers.executor import BACKENDS
 
 train_module = importlib.import_module("workbench.cli.train")
 PARAMETERS = {parameter.name: parameter for parameter in train_module.command.params}
@@ -33,8 +34,8 @@ def asked(train, monkeypatch: pytest.MonkeyPatch):
             seen.append(options)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(train_module, "train", stop)
-        monkeypatch.setattr(train_module, "train_starts", stop)
+        monkeypatch.setattr(training, "train", stop)
+        monkeypatch.setattr(training, "train_starts", stop)
         assert train(*arguments).code == 130
         return seen[0]
 
@@ -81,8 +82,10 @@ def test_help_tells_names_and_defaults_of_the_library(train) -> None:
     text = train("--help").out
     assert max(map(len, text.splitlines())) <= 88  # examples are not wrapped
     flowing = "".join(text.split())
-    for name in (*kernels.names(), *STRATEGIES, *damping.NAMES, *SCALINGS, *initial.NAMES, *problem_names()):
-        assert name in flowing
+    for names in (
+        kernels.names(), STRATEGIES, damping.NAMES, SCALINGS, initial.NAMES, problem_names(), splits.NAMES, BACKENDS,
+    ):  # fmt: skip
+        assert f"{','.join(names[:-1])}or{names[-1]}".replace(" ", "") in flowing
     for default in ("[default: nielsen]", "[default: 20,20,10]", "[default: 1e-08]", "[default: 0.001]"):
         assert default in " ".join(text.split())
     headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]

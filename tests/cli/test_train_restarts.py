@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from workbench.report.training import files as training
 from workbench.trainer import Sequential, problem
 
-train_module = importlib.import_module("workbench.cli.train")
 SMALL = ("--problem", "noisy_sine", "--layers", "4", "--epochs", "8")
 
 
@@ -68,6 +66,7 @@ def test_starts_at_a_time_change_nothing(train) -> None:
 
 def test_ctrl_c_keeps_the_starts_that_are_finished(train, monkeypatch: pytest.MonkeyPatch) -> None:
     """After Ctrl-C the best of those is saved, one line says how many there are, and the code is 130."""
+    real = training.train_starts
 
     def stopped(options: training.TrainingOptions, *, progress: Any) -> Any:
         def watch(done: int, starts: int) -> None:
@@ -75,9 +74,9 @@ def test_ctrl_c_keeps_the_starts_that_are_finished(train, monkeypatch: pytest.Mo
             if done == 2:
                 raise KeyboardInterrupt
 
-        return training.train_starts(options, progress=watch)
+        return real(options, progress=watch)
 
-    monkeypatch.setattr(train_module, "train_starts", stopped)
+    monkeypatch.setattr(training, "train_starts", stopped)
     done = train(*SMALL, "--starts", "9", "--json", "run.json", "--save", "best.npz")
     assert (done.code, done.err) == (130, "workbench: interrupted; 2 of 9 restarts are kept\n")
     assert (kept()["interrupted"], kept()["seeds"]) == (True, [7, 8])

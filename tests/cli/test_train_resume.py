@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import warnings
 from pathlib import Path
@@ -14,13 +13,13 @@ import pytest
 from workbench.report.training import files as training
 from workbench.trainer import Sequential, checkpoint
 
-train_module = importlib.import_module("workbench.cli.train")
 SMALL = ("--layers", "4", "--target-mse", "0")
 
 
 @pytest.fixture
 def interrupted(train, monkeypatch: pytest.MonkeyPatch):
     """Return a function that runs a training, with Ctrl-C after so many epochs."""
+    real = training.train
 
     def run(epochs: int, *arguments: str) -> Any:
         def stopped(options: training.TrainingOptions, *, progress: Any) -> Any:
@@ -29,10 +28,10 @@ def interrupted(train, monkeypatch: pytest.MonkeyPatch):
                 if now.epoch == epochs:
                     raise KeyboardInterrupt
 
-            return training.train(options, progress=watch)
+            return real(options, progress=watch)
 
         with monkeypatch.context() as patch:
-            patch.setattr(train_module, "train", stopped)
+            patch.setattr(training, "train", stopped)
             return train(*arguments)
 
     return run
@@ -83,14 +82,16 @@ def test_interrupted_again(train, monkeypatch: pytest.MonkeyPatch) -> None:
     """A resumed training run can be stopped and resumed again."""
     train(*SMALL, "--epochs", "2", "--checkpoint", "run.npz")
 
+    real = training.resume
+
     def stopped(options: training.ResumeOptions, *, progress: Any) -> Any:
         def watch(now: Any) -> None:
             if now.epoch == 4:
                 raise KeyboardInterrupt
 
-        return training.resume(options, progress=watch)
+        return real(options, progress=watch)
 
-    monkeypatch.setattr(train_module, "resume", stopped)
+    monkeypatch.setattr(training, "resume", stopped)
     outcome = train("--resume", "run.npz", "--epochs", "9", "--json", "run.json")
     assert outcome.code == 130
     assert "after 4 epochs" in outcome.err
@@ -163,11 +164,12 @@ def test_a_crash_keeps_the_checkpoint(train, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_warnings_are_one_line(train, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the library warns of, such as a disk that is full, is said and does not end the training."""
+    real = training.train
 
     def warned(options: training.TrainingOptions, *, progress: Any) -> Any:
         warnings.warn("the checkpoint is not up to date:\n  no room", UserWarning, stacklevel=1)
-        return training.train(options, progress=progress)
+        return real(options, progress=progress)
 
-    monkeypatch.setattr(train_module, "train", warned)
+    monkeypatch.setattr(training, "train", warned)
     done = train(*SMALL, "--epochs", "1")
     assert (done.code, done.err) == (0, "workbench: the checkpoint is not up to date: no room\n")

@@ -10,6 +10,7 @@ from workbench.eventlog.stack_shape import (
     StackShaper,
     is_c_library,
     is_informative,
+    takes_lock,
 )
 from workbench.profile import Frame, FrameKind, ProfileBuilder, ThreadState, is_interpreter
 
@@ -23,6 +24,7 @@ ROLES = {
     "s": Role.SCOPE,
     "S": Role.REMOTE_PARENT,
     "m": Role.MISSING,
+    "l": Role.LOCK,
 }
 
 
@@ -36,7 +38,8 @@ def shaped(text: str, state: ThreadState = ThreadState.PYTHON) -> str:
         path = [builder.frame(Frame(name, kind=kind.get(word[0], FrameKind.NATIVE))) for name in names]
         frames.append(SampledFrame(ROLES[word[0]], tuple(path)))
     shaper = StackShaper(builder, frames, range(-1, len(words) - 1), range(len(words)))
-    stack = shaper.stack(len(words) - 1, state)
+    top = len(words) - 1
+    stack = shaper.stack(top, shaper.state(top, state))
     profile = builder.build()
     return " ".join(
         f.name + ("~" if f.kind is FrameKind.IDLE else "")
@@ -77,6 +80,10 @@ def test_shapes(sampled, expected):
         ("p1 s1", ThreadState.SLEEPING, "p1 s1 (waiting)~"),
         ("p1 n1 I1 c1", ThreadState.WAITING_FOR_GIL, "p1 n1 waiting for the GIL~"),
         ("p1", ThreadState.UNKNOWN, "p1 (stack unknown)"),
+        ("p1 i l1 c1 c2", ThreadState.NATIVE, "p1 waiting for the GIL~"),
+        ("p1 n1 l1", ThreadState.SLEEPING, "p1 n1 waiting for the GIL~"),
+        ("p1 l1 i I1 c1", ThreadState.NATIVE, "p1 I1 c1"),
+        ("p1 l1 c1", ThreadState.UNKNOWN, "p1 c1 (stack unknown)"),
     ],
 )
 def test_states(sampled, state, expected):
@@ -91,7 +98,7 @@ PyNumber_Add binary_op1 gen_send_ex2 [python3.13] vectorcall_method _PyObject_Fa
 """
 INFORMATIVE = """
 list_sort gc_collect_main long_mul time_sleep lock_PyThread_acquire_lock dict_subscript unicode_join
-builtin_sum _PyLong_Multiply take_gil marshal_loads r_object sre_ucs1_match
+builtin_sum _PyLong_Multiply marshal_loads r_object sre_ucs1_match
 """
 
 
@@ -103,6 +110,12 @@ def test_plumbing(name):
 @pytest.mark.parametrize("name", INFORMATIVE.split())
 def test_what_does_something(name):
     assert is_informative(name)
+
+
+@pytest.mark.parametrize("name", ["take_gil", "drop_gil", "PyEval_RestoreThread", "_PyThreadState_Attach"])
+def test_what_takes_the_lock(name):
+    assert takes_lock(name)
+    assert not takes_lock(name + "_again")
 
 
 def test_modules():

@@ -9,6 +9,6 @@ import { treeOf } from "../../workbench/render/timeline/tree.js";
 const answers = [];
 for (const { facts, chunks, questions } of JSON.parse(readFileSync(0, "utf-8"))) {
   const data = loaded(facts, await unpacked(chunks));
-  answers.push(questions.map(([part, from, to]) => treeOf(data, part, { from, to })));
+  answers.push(questions.map(([part, from, to, tracks]) => treeOf(data, part, { from, to }, tracks)));
 }
 stdout.write(JSON.stringify(answers));

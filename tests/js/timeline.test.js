@@ -5,7 +5,7 @@ import { MARKS, SAMPLES, SPANS, loaded, matching, stackAt } from "../../workbenc
 import { lastSampleBefore, momentsBetween, nearestSample, samplesBetween } from "../../workbench/render/timeline/samples.js";
 import { boxDetails, crowdDetails, sampleDetails, samplesSummary } from "../../workbench/render/timeline/details.js";
 import { exactly, sampledAmount, sampledShare, ticksOf, timeText } from "../../workbench/render/timeline/times.js";
-import { treeOf } from "../../workbench/render/timeline/tree.js";
+import { callsOf, treeOf } from "../../workbench/render/timeline/tree.js";
 
 // Packs columns as the file has them, one plane for each byte.
 function packed(columns) {
@@ -49,6 +49,13 @@ test("a tree of spans is cut at the ends of its range", () => {
   assert.deepEqual(named(treeOf(data, "spans", { from: 0, to: 100 })), [["all", 0, 100, 0, 0], ["fit", 1, 100, 40, 1], ["solve", 2, 60, 60, 3]]);
   assert.deepEqual(named(treeOf(data, "spans", { from: 30, to: 60 })), [["all", 0, 30, 0, 0], ["fit", 1, 30, 20, 1], ["solve", 2, 10, 10, 1]]);
   assert.deepEqual(named(treeOf(data, "spans", { from: 60, to: 61 })), [["all", 0, 1, 0, 0], ["fit", 1, 1, 0, 1], ["solve", 2, 1, 1, 2]]);
+});
+
+test("calls of a range are those that are whole in it, from short to long", () => {
+  const data = recorded();
+  assert.deepEqual([...callsOf(data, "solve", { from: 0, to: 100 })], [0, 30, 30]);
+  assert.deepEqual([...callsOf(data, "solve", { from: 11, to: 90 })], [0, 30]);
+  assert.deepEqual([...callsOf(data, "solve", { from: 0, to: 100 }, [])], []);
 });
 
 test("a tree of samples counts those with the frame on top", () => {

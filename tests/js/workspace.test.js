@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { digits, giveOrTake, offBy } from "../../workbench/report/templates/digits.js";
-import { sampleRows, scopeRows } from "../../workbench/report/templates/side_panel.js";
+import { figuresOfCalls, sampleRows, scopeRows } from "../../workbench/report/templates/side_panel.js";
 import { readAddress, writeAddress } from "../../workbench/report/templates/workspace_address.js";
 
 const TABS = ["flame", "timeline", "table"];
@@ -10,8 +10,8 @@ const SOURCES = ["samples", "scopes"];
 
 test("an address says again what was written into it", () => {
   const states = [
-    { tab: "flame", source: "samples", search: "", frame: null, range: null },
-    { tab: "table", source: "scopes", search: "a&b=c #", frame: { name: "f <&>", place: "x y.py:3" }, range: { from: 0, to: 1500000000 } },
+    { tab: "flame", source: "samples", search: "", frame: null, thread: null, range: null },
+    { tab: "table", source: "scopes", search: "a&b=c #", frame: { name: "f <&>", place: "x y.py:3" }, thread: 2, range: { from: 0, to: 1500000000 } },
   ];
   for (const state of states) assert.deepEqual(readAddress(writeAddress(state, TABS, SOURCES), TABS, SOURCES), state);
   assert.equal(writeAddress(states[0], TABS, SOURCES), "");
@@ -33,15 +33,23 @@ test("percentiles that are unknown are not there; carried work has its wall time
   const frame = ["f", "", 0, 4e9, 1e9, 4];
   const rows = Object.fromEntries(scopeRows(frame, 8e9, [1e9, 1e9, 1e9, null, null, 2e9], ["40 % ± 2", 400]));
   assert.deepEqual(rows, {
-    wall: "1 s", "CPU × workers": "4 s · 50.0 %", self: "1 s · 25.0 % of it", calls: "4", mean: "1 s", p50: "1 s", max: "2 s",
+    wall: "1.00 s", "CPU × workers": "4.00 s · 50.0 %", self: "1.00 s · 25.0 % of it", calls: "4", mean: "1.00 s", p50: "1.00 s", max: "2.00 s",
     "of samples": "40 % ± 2", samples: "400",
   });
   assert.deepEqual(Object.keys(Object.fromEntries(scopeRows(frame, 8e9, null, null))), ["total", "self", "calls"]);
 });
 
+test("percentiles of calls are by the nearest rank, of enough calls", () => {
+  const calls = Float64Array.from({ length: 100 }, (_, i) => i + 1);
+  assert.deepEqual(figuresOfCalls(calls), [undefined, 50.5, 50, 95, 99, 100]);
+  assert.deepEqual(figuresOfCalls(calls.slice(0, 20)), [undefined, 10.5, 10, 19, null, 20]);
+  assert.deepEqual(figuresOfCalls(calls.slice(0, 1)), [undefined, 1, null, null, null, 1]);
+  assert.equal(figuresOfCalls(calls.slice(0, 0)), null);
+});
+
 test("figures of samples are shares with their intervals; times are approximate", () => {
   const rows = Object.fromEntries(sampleRows(["f", "", 1, 4e9, 1e9, 7], 8e9, ["50 % ± 3", 40], ["12 % ± 2", 7]));
-  assert.deepEqual(rows, { "of samples": "50 % ± 3", samples: "40", "on top": "12 % ± 2 · 7", total: "≈ 4 s", self: "≈ 1 s" });
+  assert.deepEqual(rows, { "of samples": "50 % ± 3", samples: "40", "on top": "12 % ± 2 · 7", total: "≈ 4.00 s", self: "≈ 1.00 s" });
 });
 
 test("what a share of samples may be off by is half of Wilson's interval", () => {

@@ -99,7 +99,7 @@ class Decoded:
             (track, name, np.cumsum(self._next()), self._next()) for track, name in self.facts["curves"]
         ]
         self.samples = []
-        for track, has_periods in self.facts["samples"]:
+        for track, has_periods, *_ in self.facts["samples"]:
             gap, weight, count, depth = (self._next() for _ in range(4))
             self.samples.append((track, has_periods, np.cumsum(gap + weight) - weight, weight, count, depth))
         assert not self._shapes
@@ -184,6 +184,11 @@ def by_path(labels: Sequence[Any], label: Any, depth: Any, columns: Sequence[Any
     return found
 
 
+def of_tracks(profile: Profile, numbers: list[int] | None) -> Profile:
+    """Return the profile with some of its tracks; None: all."""
+    return profile if numbers is None else replace(profile, tracks=tuple(profile.tracks[i] for i in numbers))
+
+
 def aggregated(profile: Profile, part: str) -> dict[Any, list[int]]:
     """Return total, self and count of each path of a profile that has any."""
     tree = aggregate(profile, of=part)
@@ -208,7 +213,7 @@ def aggregated(profile: Profile, part: str) -> dict[Any, list[int]]:
 )  # no node for each step
 @given(st.lists(PROFILES, min_size=15, max_size=15), st.randoms(use_true_random=False))
 def test_the_tree_of_a_range_is_the_aggregate_of_that_part(profiles: list[Profile], draw: Any) -> None:
-    """A range's tree, made in the browser, has each total, self time and count of the profile cut to the range."""
+    """A range's tree, of all tracks or of one, has each total, self time and count of the profile cut to the range."""
     timelines, expected = [], []
     for profile in map(with_propagated_and_without_instants, profiles):
         svg = timeline_svg(profile, title="t")
@@ -219,11 +224,12 @@ def test_the_tree_of_a_range_is_the_aggregate_of_that_part(profiles: list[Profil
         ranges += [
             tuple(sorted(draw.sample(range(rows.total_ns + 1), 2))) for _ in range(4) if rows.total_ns > 1
         ]
-        questions = [(part, *each) for part in ("spans", "samples") for each in ranges]
+        tracks = [None, *([number] for number in range(len(profile.tracks)))]
+        questions = [(part, *each, of) for part in ("spans", "samples") for each in ranges for of in tracks]
         timelines.append({**parts_of(svg), "questions": questions})
         expected += [
-            aggregated(between(profile, rows.origin_ns + start, rows.origin_ns + end), part)
-            for part, start, end in questions
+            aggregated(between(of_tracks(profile, of), rows.origin_ns + start, rows.origin_ns + end), part)
+            for part, start, end, of in questions
         ]
     trees = [tree for answers in trees_in_node(timelines) for tree in answers]
     for tree, right in zip(trees, expected, strict=True):

@@ -12,11 +12,15 @@ A suite is a plain Python file::
         return Case(run=lambda: apply(x), quality=lambda y: {"error": error_of(y)})   # timed; not timed
 """
 
-from workbench.bench.design.axes import Axis, axis
-from workbench.bench.design.case import Case, Curve
-from workbench.bench.design.commentary import Claim, Commentary, Quotes
-from workbench.bench.design.suite import Suite, load_suite
-from workbench.bench.design.suite_tables import Residuals, Scaling, Table
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workbench.bench.design.axes import Axis, axis
+    from workbench.bench.design.case import Case, Curve
+    from workbench.bench.design.commentary import Claim, Commentary, Quotes
+    from workbench.bench.design.suite import Suite, load_suite
+    from workbench.bench.design.suite_tables import Residuals, Scaling, Table
 
 __all__ = [
     "Axis",
@@ -32,3 +36,19 @@ __all__ = [
     "axis",
     "load_suite",
 ]
+
+_MODULES = {
+    "axes": ("Axis", "axis"),
+    "case": ("Case", "Curve"),
+    "commentary": ("Claim", "Commentary", "Quotes"),
+    "suite": ("Suite", "load_suite"),
+    "suite_tables": ("Residuals", "Scaling", "Table"),
+}
+"""What is imported when it is used: a profile needs this package's statistics alone."""
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.design.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

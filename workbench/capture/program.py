@@ -17,6 +17,7 @@ from io import FileIO
 from pathlib import Path
 
 from workbench.capture import autostart
+from workbench.capture.cells import NotebookCell
 from workbench.capture.collect import (
     RANKS,
     collect_recording,
@@ -114,6 +115,8 @@ class Capture:
     """The first signal that asked us to stop while it ran."""
     one_clock: bool = False
     """Whether the samples have the clock of the recording."""
+    cells: tuple[NotebookCell, ...] = ()
+    """Those of a notebook, by whose names their frames go."""
 
     @property
     def samples(self) -> Profile | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from workbench.capture.program import CaptureOptions
+from typing import TYPE_CHECKING
+
 from workbench.cli._progress import progress, say
 from workbench.errors import InvalidInputError
+
+if TYPE_CHECKING:  # it brings NumPy, which --help does not need
+    from workbench.capture.program import CaptureOptions
 
 
 def check_use(suite: str | None, sampler: str) -> None:

@@ -73,6 +73,13 @@ timeout_option = click.option(
     "--timeout", type=Duration(), default="2m", show_default=True, help="Time limit of one run."
 )
 
+keep_option = click.option(
+    "--keep",
+    type=int,
+    metavar="N",
+    help="Afterwards, delete all but the newest N experiments of this suite and machine beside the new one.",
+)
+
 
 def axis_choices(given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Return the options by axis of arguments such as tanh=exact,fast.
@@ -99,6 +106,7 @@ Examples:
   workbench bench my_suite.py --precision 2% --budget 30m -o reports/mine
   workbench bench my_suite.py --dry-run    the runs and their order
   workbench bench my_suite.py --resume -o reports/mine
+  workbench bench my_suite.py -o reports/nightly/$(date +%F) --keep 30
 
 Exit codes: 0 done, 2 bad input, 3 the budget held too few rounds for a verdict, 130 interrupted.
 Ctrl-C ends an experiment early: the complete rounds are reported, and --resume continues it.
@@ -137,8 +145,9 @@ Files that workbench did not write are never replaced: if one is in the way, not
 @timeout_option
 @click.option("--resume", is_flag=True, help="Resume the experiment in the folder of -o.")
 @click.option("--force", is_flag=True, help="Resume even if suite, machine or packages have changed.")
+@keep_option
 @click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes after the rounds.")
-@click.option("--dry-run", is_flag=True, help="Print the runs without running them.")
+@click.option("--dry-run", is_flag=True, help="Print the runs, and what --keep would delete.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_context
 def command(
@@ -156,6 +165,7 @@ def command(
     timeout: float,
     resume: bool,
     force: bool,
+    keep: int | None,
     no_profile: bool,
     dry_run: bool,
     as_json: bool,
@@ -180,6 +190,7 @@ def command(
         timeout_s=timeout,
         resume=resume,
         force=force,
+        keep=keep,
         profiled=not no_profile,
     )
     if dry_run:

@@ -28,7 +28,7 @@ COMMANDS = {
     "doctor": "Say what is installed and what can be used here.",
     "export": "Export an experiment for pyperf, Bencher, GitHub or a table.",
     "profile": "Run any Python program with its scopes recorded and sampled.",
-    "report": "Write the page of a profile or an experiment again.",
+    "report": "Write the page of a profile or an experiment again, or of stored experiments.",
     "show": "Show where the time of a profile goes, or what an experiment found, as text.",
     "train": "Fit a function with a small network by Levenberg-Marquardt.",
     "view": "Show a folder or a profile in the browser, from a server on loopback.",

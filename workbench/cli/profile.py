@@ -6,18 +6,21 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from workbench.capture.command import split
-from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName, Sampling
 from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say, say_error, say_warning, terminal_width
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.text import as_seconds
+
+if TYPE_CHECKING:  # they bring NumPy, which --help does not need
+    from workbench.capture.program import CaptureOptions
+    from workbench.report.profile.overview import RunOverview
 
 EPILOG = """\b
 Examples:
@@ -161,6 +164,8 @@ def command(
         raise InvalidInputError(
             "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
         )
+    from workbench.capture.program import CaptureOptions
+
     folder = output or Path("profiles") / split(program).name
     options = CaptureOptions(program=program, folder=folder, sampling=sampling, source=source)
     if cost:
@@ -206,13 +211,16 @@ def _profile_program(options: CaptureOptions, *, summary: bool, is_one_of_many: 
     from workbench.capture.command import check
     from workbench.capture.program import run_program
     from workbench.report.profile.files import profile_folder, write_profile_files
+    from workbench.report.profile.overview import overview_of
+    from workbench.report.profile.run import run_of_capture
     from workbench.scopes.environment import member
 
     check(options.program)
     with profile_folder(options, member=member()) as folder:
         capture = run_program(replace(options, output_folder=folder), say=say_warning)
         try:
-            files = write_profile_files(capture)
+            shown = overview_of(run_of_capture(capture))
+            files = write_profile_files(capture, shown=shown)
         except WorkbenchError as error:
             if capture.returncode == 0:
                 raise
@@ -220,7 +228,7 @@ def _profile_program(options: CaptureOptions, *, summary: bool, is_one_of_many: 
             return capture.returncode
     if not is_one_of_many:
         page = next((file for file in files if file.suffix == ".html"), None)
-        _say_result(capture, page, summary=summary)
+        _say_result(shown, page, summary=summary)
     return capture.exit_code
 
 
@@ -228,8 +236,11 @@ def _profile_running(
     pid: int, folder: Path | None, sampling: Sampling, seconds: float | None, *, source: bool, summary: bool
 ) -> int:
     from workbench.capture.attach import attach
+    from workbench.capture.program import CaptureOptions
     from workbench.capture.running import running_program
     from workbench.report.profile.files import profile_folder, write_profile_files
+    from workbench.report.profile.overview import overview_of
+    from workbench.report.profile.run import run_of_capture
 
     program = running_program(pid)
     folder = folder or Path("profiles") / f"{split(program.command).name}-{pid}"
@@ -244,20 +255,20 @@ def _profile_running(
                 tell=say,
                 passed=lambda now: advance(now, seconds, ""),
             )
-        files = write_profile_files(capture)
-    _say_result(capture, next(file for file in files if file.suffix == ".html"), summary=summary)
+        shown = overview_of(run_of_capture(capture))
+        files = write_profile_files(capture, shown=shown)
+    _say_result(shown, next(file for file in files if file.suffix == ".html"), summary=summary)
     return capture.exit_code
 
 
-def _say_result(capture: Capture, page: Path | None, *, summary: bool) -> None:
+def _say_result(shown: RunOverview, page: Path | None, *, summary: bool) -> None:
     """Print the overview and the page's path on standard error; where nobody reads along, the path alone."""
-    from workbench.report.profile.overview import as_text, overview_of
-    from workbench.report.profile.run import run_of_capture
+    from workbench.report.profile.overview import as_text
 
     if sys.stderr is None:
         return
     if summary or sys.stderr.isatty():
-        lines = as_text(overview_of(run_of_capture(capture)), terminal_width(sys.stderr))
+        lines = as_text(shown, terminal_width(sys.stderr))
         print("\n".join(["", *lines, ""]), file=sys.stderr)
     if page is not None:
         say(f"open {page} in a browser")

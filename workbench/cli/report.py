@@ -1,4 +1,4 @@
-"""`workbench report`: the page of a profile, of an experiment, or of several experiments side by side."""
+"""`workbench report`: the page of a profile, of an experiment, or of several experiments over time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli._progress import say, say_all
+from workbench.cli._progress import progress, say, say_all
 from workbench.cli._redact import redact_option, redaction, refuse_experiment
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
@@ -18,8 +18,9 @@ Examples:
   workbench report fit.speedscope.json -o reports/fit any file that can be read
   workbench report --redact profiles/fit -o public    without names of users, homes, hosts and values
   workbench report reports/2026-11-23-101500          the page of an experiment again
+  workbench report reports/nightly                    the page of all experiments in a folder, over time
   workbench report reports/monday reports/tuesday -o reports/both
-                                                      several experiments with one suite side by side
+                                                      the same for experiments that are named
 
 The folder of a profile also gets its flame graphs, its timeline, speedscope files and folded stacks. Files that
 workbench did not write are never replaced: if one is in the way, or another process is writing to the folder, nothing
@@ -35,9 +36,10 @@ is written, and the exit code is 2.
 )
 def command(output: Path | None, redact: bool, paths: tuple[Path, ...]) -> None:
     """Write the page of a PROFILE (a recording, a profile's folder or file), of an EXPERIMENT, or of several."""
-    if redact and any(map(_is_run, paths)):
-        refuse_experiment(next(filter(_is_run, paths)))
-    if len(paths) > 1:
+    for path in paths:
+        if redact and (_is_run(path) or _holds_experiments(path)):
+            refuse_experiment(path)
+    if len(paths) > 1 or _holds_experiments(paths[0]):
         page = _runs_page(paths, output)
     elif _is_run(paths[0]):
         page = _run_page(paths[0], output)
@@ -52,6 +54,14 @@ def _is_run(path: Path) -> bool:
     return path.name == FILE or (path / FILE).is_file()
 
 
+def _holds_experiments(path: Path) -> bool:
+    """Return whether a folder holds experiments; that of a profile may hold the one of what profiling cost."""
+    from workbench.bench.results.results import FILE
+    from workbench.report.profile.run import is_profile_folder
+
+    return any(path.glob(f"*/{FILE}")) and not (_is_run(path) or is_profile_folder(path))
+
+
 def _run_page(path: Path, output: Path | None) -> Path:
     if output is not None:
         raise InvalidInputError(f"{path} is an experiment, whose page is in its own folder: leave -o out")
@@ -62,17 +72,23 @@ def _run_page(path: Path, output: Path | None) -> Path:
 
 
 def _runs_page(paths: tuple[Path, ...], output: Path | None) -> Path:
-    others = [path for path in paths if not _is_run(path)]
+    others = [path for path in paths if not (_is_run(path) or _holds_experiments(path))]
     if others:
         raise InvalidInputError(
             f"{others[0]} is not an experiment: only experiments can be shown side by side; report profiles one by one"
         )
-    if output is None:
+    if output is None and len(paths) > 1:
         raise InvalidInputError(f"name a folder for the page of these {len(paths)} experiments with -o DIR")
-    from workbench.bench.results.results import read_results
+    from workbench.bench.analysis.sessions import read_sessions
     from workbench.report.history.page import write_runs_page
 
-    return write_runs_page([read_results(path) for path in paths], output)
+    runs = [run for path in paths for run in read_sessions(path, lambda why: say(f"left out: {why}"))]
+    if not runs:
+        raise InvalidInputError(f"{paths[0]} holds no experiment with a complete round: measure one")
+    with progress("analysing") as advance:
+        return write_runs_page(
+            runs, output or paths[0], progress=lambda done, total: advance(done, total, "experiments")
+        )
 
 
 def _profile_page(path: Path, output: Path | None, *, redact: bool) -> Path:

@@ -74,11 +74,12 @@ def command(top: int, scope: str | None, form: str, redact: bool, path: Path) ->
 def _show_experiment(path: Path, form: str) -> None:
     from workbench.bench.analysis.analysis import analyse
     from workbench.bench.results.results import read_results
-    from workbench.report.bench.rows import as_markdown, as_text
+    from workbench.report.bench.markdown import experiment_markdown
+    from workbench.report.bench.rows import as_text
 
     analysis = analyse(read_results(path))
     if form == "json":
         click.echo(json.dumps(analysis.to_json(), indent=1, allow_nan=False))
         return
-    for line in as_markdown(analysis) if form == "markdown" else as_text(analysis):
+    for line in experiment_markdown(analysis) if form == "markdown" else as_text(analysis):
         click.echo(line)

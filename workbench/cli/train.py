@@ -18,14 +18,9 @@ import click
 from workbench.cli._groups import Grouped, option
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
-from workbench.report.training.files import ResumeOptions, TrainingOptions, resume, train, train_starts
-from workbench.trainer import LevenbergMarquardt, damping, kernels, problem_names, splits
-from workbench.trainer.jacobians.jacobian import STRATEGIES
-from workbench.trainer.network import initial
-from workbench.trainer.options import SCALINGS
-from workbench.trainer.workers.executor import BACKENDS
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # they bring NumPy and SciPy, which --help does not need
+    from workbench.report.training.files import ResumeOptions, TrainingOptions
     from workbench.trainer import History, Progress, Restarts
 
 
@@ -66,9 +61,14 @@ class Units(click.ParamType):  # type: ignore[type-arg]  # as above
 
 
 _DEFAULTS = {
-    field.name: field.default for kind in (TrainingOptions, LevenbergMarquardt) for field in fields(kind)
-}
-_OF_OPTIMIZER = tuple(field.name for field in fields(LevenbergMarquardt))
+    "layers": (20, 20, 10), "activation": "tanh", "tanh": "exact", "initial": "nguyen-widrow", "seed": 7,
+    "validation": 0.2, "test": 0.1, "split": "random",
+    "damping": 1e-3, "rule": "nielsen", "scaling": "identity", "geodesic": True, "bayesian": False, "l2": 0.0,
+    "damping_min": 1e-15, "damping_max": 1e10, "min_gradient": 1e-7,
+    "jacobian": "auto", "n_jobs": 1, "backend": "loky",
+    "epochs": 200, "target_mse": 1e-8, "starts": 1, "start_jobs": 1, "inputs": (), "targets": (),
+}  # fmt: skip
+"""Those of the library, which `--help` shows without loading it; others are None."""
 _RESUMED = ("epochs", "history_file", "plot_file", "model_file")
 """What may change when a training run is resumed."""
 
@@ -78,7 +78,7 @@ def _setting(group: str, names: str, text: str, **more: Any) -> Callable[[Any], 
     declared = names.split()
     name = next((word for word in declared if not word.startswith("-")), None)
     name = name or declared[0].partition("/")[0].lstrip("-").replace("-", "_")
-    return option(group, *declared, default=_DEFAULTS[name], text=text, **more)
+    return option(group, *declared, default=_DEFAULTS.get(name), text=text, **more)
 
 
 _DATA = partial(_setting, "What is fitted")
@@ -89,10 +89,6 @@ _END = partial(_setting, "When it ends")
 _RUN = partial(_setting, "Restarts, and stopping")
 _OUTPUT = partial(_setting, "What is written")
 _FILE = click.Path(path_type=Path)
-
-
-def _one_of(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 @click.command(
@@ -114,7 +110,9 @@ Ctrl-C ends the training and keeps the last accepted weights, the checkpoint, th
 Existing files are replaced only if workbench wrote them: any other is refused with exit code 2.""",
 )
 @_DATA(
-    "--problem", f"A built-in problem: {_one_of(problem_names())}. [default: multimodal_1d]", metavar="NAME"
+    "--problem",
+    "A built-in problem: multimodal_1d, ripple_2d, spiral, noisy_sine, step_1d or friedman. [default: multimodal_1d]",
+    metavar="NAME",
 )
 @_DATA("--data", "Fit a table instead: FILE.csv, or FILE.npy with an array.", type=_FILE, metavar="FILE")
 @_DATA(
@@ -128,24 +126,32 @@ Existing files are replaced only if workbench wrote them: any other is refused w
 @_DATA("--test", "Fraction of rows held out for the test.")
 @_DATA(
     "--split",
-    f"Which rows are held out: {_one_of(splits.NAMES)} (the last ones, for time series).",
+    "Which rows are held out: random or ordered (the last ones, for time series).",
     metavar="NAME",
 )
 @_NETWORK("--layers", "Numbers of units of the hidden layers.", type=Units(), metavar="N,N")
 @_NETWORK("--activation", "Activation of the hidden layers.", metavar="NAME")
-@_NETWORK("--tanh", f"tanh kernel of the residuals: {_one_of(kernels.names())}.", metavar="NAME")
-@_NETWORK("--initial", f"How initial weights are drawn: {_one_of(initial.NAMES)}.", metavar="NAME")
+@_NETWORK(
+    "--tanh",
+    "tanh kernel of the residuals: exact, fast, faster, float32, 1e-4, 1e-7 or 1e-12.",
+    metavar="NAME",
+)
+@_NETWORK("--initial", "How initial weights are drawn: nguyen-widrow or xavier.", metavar="NAME")
 @_NETWORK("--seed", "Seed of the weights, the split and the data.")
 @_METHOD("--damping", "Initial damping.")
-@_METHOD("--rule", f"Damping rule: {_one_of(damping.NAMES)}.", metavar="NAME")
-@_METHOD("--scaling", f"Matrix that the damping multiplies: {_one_of(SCALINGS)}.", metavar="NAME")
+@_METHOD("--rule", "Damping rule: marquardt, delayed or nielsen.", metavar="NAME")
+@_METHOD("--scaling", "Matrix that the damping multiplies: identity or more.", metavar="NAME")
 @_METHOD("--geodesic/--no-geodesic", "Add a second-order correction to each step.")
 @_METHOD("--bayesian", "Derive the weight of the L2 penalty from the data.", is_flag=True)
 @_METHOD("--l2", "Weight of the L2 penalty.")
 @_METHOD("--damping-min", "Smallest damping.")
 @_METHOD("--damping-max", "End the fit above this damping.")
 @_METHOD("--min-gradient", "End the fit below this norm of the gradient.")
-@_JACOBIAN("--jacobian", f"Strategy: {_one_of(STRATEGIES)}.", metavar="NAME")
+@_JACOBIAN(
+    "--jacobian",
+    "Strategy: auto, columns, columns-cached, columns-rank-one, backprop, backprop-chunked or dual.",
+    metavar="NAME",
+)
 @_JACOBIAN("--jacobian-tanh", "tanh kernel of the Jacobian. [default: as --tanh]", metavar="NAME")
 @_JACOBIAN(
     "--step",
@@ -155,7 +161,7 @@ Existing files are replaced only if workbench wrote them: any other is refused w
 )
 @_JACOBIAN("--chunk-rows", "Rows of a chunk, for backprop-chunked. [default: by size]", type=int, metavar="N")
 @_JACOBIAN("--n-jobs", "Workers, for columns and backprop-chunked.")
-@_JACOBIAN("--backend", f"How workers and restarts run: {_one_of(BACKENDS)}.", metavar="NAME")
+@_JACOBIAN("--backend", "How workers and restarts run: loky, threading or dask.", metavar="NAME")
 @_END("--epochs", "Maximum number of epochs; with --resume, in total.")
 @_END("--target-mse", "Stop at this training error (scaled).")
 @_END("--patience", "Stop after so many epochs without validation progress.", type=int, metavar="N")
@@ -177,6 +183,9 @@ Existing files are replaced only if workbench wrote them: any other is refused w
 @click.pass_context
 def command(ctx: click.Context, /, resumed: Path | None, **given: Any) -> None:
     """Fit a function with a small network by Levenberg-Marquardt."""
+    from workbench.report.training.files import ResumeOptions, TrainingOptions
+    from workbench.trainer import LevenbergMarquardt
+
     with _log_warnings():
         if resumed is not None:
             _refuse_with_resume(ctx)
@@ -184,7 +193,9 @@ def command(ctx: click.Context, /, resumed: Path | None, **given: Any) -> None:
                 ResumeOptions(resumed, **{name: given[name] for name in _RESUMED if _is_given(ctx, name)})
             )
             return
-        optimizer = LevenbergMarquardt(**{name: given.pop(name) for name in _OF_OPTIMIZER})
+        optimizer = LevenbergMarquardt(
+            **{field.name: given.pop(field.name) for field in fields(LevenbergMarquardt)}
+        )
         options = TrainingOptions(**given, optimizer=optimizer)
         if options.starts == 1:
             _train(options)
@@ -208,12 +219,16 @@ def _refuse_with_resume(ctx: click.Context) -> None:
 
 
 def _train(options: TrainingOptions) -> None:
+    from workbench.report.training.files import train
+
     with progress(f"training on {options.name}") as advance:
         history = train(options, progress=_shown(advance))
     _finish(options.name, history, options.checkpoint_file)
 
 
 def _resume(options: ResumeOptions) -> None:
+    from workbench.report.training.files import resume
+
     with progress(f"resuming {options.checkpoint_file.name}") as advance:
         name, history = resume(options, progress=_shown(advance))
     _finish(name, history, options.checkpoint_file)
@@ -234,6 +249,8 @@ def _finish(name: str, history: History, checkpoint: Path | None) -> None:
 
 
 def _train_starts(options: TrainingOptions) -> None:
+    from workbench.report.training.files import train_starts
+
     with progress(f"training on {options.name}") as advance:
         starts = train_starts(
             options, progress=lambda done, of: advance(done, of, f"{done} of {of} restarts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workbench.eventlog.log_files import ProcessLog, SampleSegment
 from workbench.eventlog.sample_records import MAX_NS, ThreadSamples, read_thread
 from workbench.eventlog.sampled_frames import SampledFrames
+from workbench.eventlog.stack_shape import StackShaper
 from workbench.eventlog.symbols import Symbols
 from workbench.profile import ProfileBuilder, SamplerRun, Samples, ThreadState
 from workbench.profile.row_selection import sample_rows, side_by_side
@@ -83,6 +84,7 @@ def sampled_tracks(
         since_start = np.maximum(thread.at_ns[:1] - min(log.sampler[1] if log.sampler else MAX_NS, MAX_NS), 0)
         thread.cpu_ns[:1] = np.minimum(thread.cpu_ns[:1], since_start)
     shaper = frames.shaper()
+    threads = {number: replace(thread, state=_states(thread, shaper)) for number, thread in threads.items()}
     period, start = _period(log, list(threads.values()))
     damaged = frames.damaged + sum(found.damaged for own in parts.values() for found, _ in own)
     made = []
@@ -152,6 +154,13 @@ def _joined(parts: list[tuple[ThreadSamples, SampleSegment]], frames: SampledFra
         np.concatenate([each.track for each in found]),
         np.concatenate([line for _, line in tops]),
     )
+
+
+def _states(thread: _ThreadColumns, shaper: StackShaper) -> NDArray[np.uint8]:
+    """Return (samples,) what the thread did, as its stacks say, too."""
+    distinct, of_key = np.unique(thread.stack.astype(np.int64) * 256 + thread.state, return_inverse=True)
+    found = [shaper.state(key >> 8, key & 255) for key in distinct.tolist()]
+    return np.array(found, dtype=np.uint8)[of_key] if found else thread.state
 
 
 def _period(log: ProcessLog, threads: list[_ThreadColumns]) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from workbench.eventlog.stack_shape import (
     StackShaper,
     is_c_library,
     is_informative,
+    takes_lock,
     wrapper,
 )
 from workbench.eventlog.symbols import FunctionTable, Symbols, function_name
@@ -251,6 +252,8 @@ def _role(functions: FunctionTable, module: Module, name: str) -> Role:
     if is_c_library(module.path):
         return Role.C_LIBRARY
     if functions.is_interpreter or (not len(functions.address) and is_interpreter(module.path)):
+        if takes_lock(name):
+            return Role.LOCK
         return Role.INFORMATIVE if is_informative(name) else Role.INTERPRETER
     return Role.NATIVE
 

@@ -5,6 +5,8 @@
   thread without Python frames, the frames of the C library that start it are left out.
 - The interpreter's own native frames are left out between two frames. At the top of a stack they become one frame, the
   outermost function that does work itself: `list_sort`, not `cfunction_call`.
+- A thread inside the interpreter's functions that take the lock waits for it, also where it was ready to run: it then
+  waits for a processor too.
 - A remote parent becomes the path of the sender's scopes. If it is a stack's first scope, the stack begins with that
   path, as the spans do, and the worker's own frames follow.
 
@@ -36,6 +38,10 @@ _PLUMBING = re.compile(
     """,
     re.VERBOSE,
 )
+_LOCK = re.compile(
+    r"take_gil|drop_gil|PyEval_(?:Restore|Acquire)Thread|_PyEval_AcquireLock|_PyThreadState_Attach"
+)
+"""They wait for nothing else in the system."""
 WAITING = Frame("(waiting)", kind=FrameKind.IDLE)
 """Top frame of a thread that waits in the system without a known frame inside its scope."""
 WAITING_FOR_GIL = Frame("waiting for the GIL", kind=FrameKind.IDLE)
@@ -60,6 +66,8 @@ class Role(IntEnum):
     REMOTE_PARENT = 7
     MISSING = 8
     """unknown native frames"""
+    LOCK = 9
+    """of the interpreter, and takes its lock"""
 
 
 class SampledFrame(NamedTuple):
@@ -82,7 +90,7 @@ class _Partial(NamedTuple):
 
 
 _NOTHING = _Partial(ROOT, ROOT, has_python=False, has_scope=False)
-_OF_INTERPRETER = (Role.INTERPRETER, Role.INFORMATIVE)
+_OF_INTERPRETER = (Role.INTERPRETER, Role.INFORMATIVE, Role.LOCK)
 
 
 class StackShaper:
@@ -104,8 +112,18 @@ class StackShaper:
         self._made: dict[int, tuple[int, int]] = {}
         """For each stack made here, the one below and the top frame"""
         self._partial: list[_Partial] = []
-        for stack in range(len(parent)):
+        self._takes_lock: list[bool] = []
+        for stack, below in enumerate(parent):
             self._partial.append(self._next(stack))
+            role = self._frame[stack].role
+            in_it = below != ROOT and self._takes_lock[below]
+            self._takes_lock.append(role is Role.LOCK or (role is Role.C_LIBRARY and in_it))
+
+    def state(self, sampled: int, state: int) -> int:
+        """Return what a thread does, sampled in some state: it waits for the lock where its stack says so."""
+        if sampled == ROOT or state == ThreadState.UNKNOWN or not self._takes_lock[sampled]:
+            return state
+        return ThreadState.WAITING_FOR_GIL
 
     def stack(self, sampled: int, state: int) -> int:
         """Return the builder's stack for a sampled one, or `ROOT`, of a thread in some state."""
@@ -125,7 +143,7 @@ class StackShaper:
         parent = self._parent[stack]
         below = self._partial[parent] if parent != ROOT else _NOTHING
         role, path = self._frame[stack]
-        if role in (Role.INTERPRETER, Role.INFORMATIVE, Role.C_LIBRARY, Role.MISSING):
+        if role in (*_OF_INTERPRETER, Role.C_LIBRARY, Role.MISSING):
             return below
         if role is Role.NATIVE and not below.has_python and not below.has_scope:
             return below  # left out if a Python frame follows
@@ -225,6 +243,11 @@ def is_c_library(path: str) -> bool:
 def is_informative(name: str) -> bool:
     """Return whether a function of the interpreter does work itself, as `list_sort` and `long_mul` do."""
     return _PLUMBING.fullmatch(name) is None
+
+
+def takes_lock(name: str) -> bool:
+    """Return whether a function of the interpreter takes or hands over its lock, and may wait for it."""
+    return _LOCK.fullmatch(name) is not None
 
 
 @lru_cache(1024)

@@ -193,6 +193,15 @@ class OutputFolder:
 
         self._change(removed)
 
+    def remove_all(self) -> None:
+        """Delete all files that are ours by the manifest, and those folders of ours that are empty then."""
+
+        def removed(files: Files) -> None:
+            for name in list(files.digests):
+                files.remove(name)
+
+        self._change(removed)
+
     def remove_recording(self, name: str) -> None:
         """Delete the files of a recording, and its folder if nothing else is in it."""
         folder = self.path / name

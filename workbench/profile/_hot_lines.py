@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._own_code import IMPORTING, innermost_own, is_interpreter, is_own
-from workbench.profile._record import Frame, FrameKind, LineStacks, Profile, Samples, ThreadState
+from workbench.profile._record import Frame, FrameKind, LineStacks, Profile, Samples, ThreadState, Track
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_paths import ScopePaths
+from workbench.profile._thread_rows import ThreadRows, samples_of
 from workbench.profile.stacks import ROOT, Int64, Stacks, StackTable
 
 
@@ -65,6 +66,10 @@ class LineSamples:
     work: tuple[int, ...]
     scopes: tuple[frozenset[str], ...]
     """Of each key: the names of the open scopes."""
+    tracks: tuple[Track, ...]
+    """Those of the profile that have samples, each on a stack that is its key."""
+    by_time: bool
+    """Whether shares are of the time that samples stand for, and not of their number."""
 
     @classmethod
     def of(cls, profile: Profile, *, by_time: bool = False) -> LineSamples:
@@ -87,21 +92,51 @@ class LineSamples:
             stack = np.array(of_key, dtype=np.int32)[of_sample.reshape(-1)]
             stack[samples.stack == ROOT] = ROOT
             tracks.append(replace(track, samples=replace(samples, stack=stack), spans=None))
-        size = max(len(numbers), 1)
-        flat = Stacks(np.full(size, ROOT, dtype=np.int32), np.zeros(size, dtype=np.int32))
+        flat = _flat(max(len(numbers), 1))
         counted = replace(profile, frames=(Frame(""),), stacks=flat, tracks=tuple(tracks))
+        counts = SampleCounts.of(counted, by_time=by_time)
         known = _known(profile, {work for _, work, _ in numbers})
         of_path = [frozenset(path) for path in names.names()] + [frozenset()]
         lines = profile.lines
         return cls(
-            SampleCounts.of(counted, by_time=by_time),
+            counts,
             SampleCounts.of_cpu(counted),
             known,
             lines.places,
             tuple(tuple(lines.stacks.path(line)) for line, _, _ in numbers),
             tuple(work for _, work, _ in numbers),
             tuple(of_path[scope] for _, _, scope in numbers),
+            counted.tracks,
+            by_time and counts.changes is None,
         )
+
+    def marked(self, profile: Profile, group: Int64) -> Profile:
+        """Return the profile that was counted, with groups of keys as the lines of its samples.
+
+        Their CPU time is what was shared out to each, as far as that is known.
+
+        Args:
+            profile: The same.
+            group: (keys,) the group of each, from 0.
+        """
+        numbers = np.append(group, ROOT).astype(np.int32)
+        rows = ThreadRows.of(self.tracks) if self.cpu is not None else None
+        spent = np.zeros(sum(len(samples_of(track)) for track in self.tracks), dtype=np.int64)
+        if rows is not None and rows.cpu is not None:
+            spent[rows.place] = np.rint(rows.cpu)
+        tracks, counted, first = [], iter(self.tracks), 0
+        for track in profile.tracks:
+            if track.samples is None:
+                tracks.append(track)
+                continue
+            key = samples_of(next(counted)).stack
+            cpu_ns = None if rows is None else spent[first : first + len(key)]
+            first += len(key)
+            samples = replace(track.samples, line=numbers[key], cpu_ns=cpu_ns, state=None)
+            tracks.append(replace(track, samples=samples))
+        size = int(group.max(initial=0)) + 1
+        lines = LineStacks((Frame(""),), _flat(size))
+        return replace(profile, tracks=tuple(tracks), lines=lines)
 
     def scope_names(self) -> list[str]:
         """Return the scopes with samples of the program's own code, the most frequent first."""
@@ -165,6 +200,10 @@ class LineSamples:
 
 _SELF, _TOTAL = len(LineWork), len(LineWork) + 1
 _COUNTED = len(LineWork) + 2
+
+
+def _flat(size: int) -> Stacks:
+    return Stacks(np.full(size, ROOT, dtype=np.int32), np.zeros(size, dtype=np.int32))
 
 
 def _lines(samples: Samples, imports: NDArray[np.bool_]) -> Int64:

@@ -63,6 +63,8 @@ class Overview:
     lines: tuple[HotLine, ...]
     """The most frequent first."""
     samples: int
+    line_samples: LineSamples | None = None
+    """What `lines` were counted from."""
 
 
 def overview(
@@ -82,13 +84,13 @@ def overview(
     functions: dict[int, tuple[SampledFunction, ...]] = {}
     bare, count = None, 0
     nodes: tuple[ScopeNode, ...] = ()
-    lines: tuple[HotLine, ...] = ()
+    by_line = None
     if samples is not None:
         counts, own = SampleCounts.of(samples, by_time=by_time), innermost_own(samples)
         path = paths.of_stacks(samples, frozenset({FrameKind.SCOPE}))
         functions = _functions_by_path(samples, counts, path, own)
         bare = counts.part(path == ROOT) if scope is None and functions[ROOT] else None
-        lines = LineSamples.of(samples, by_time=by_time).lines(scope)
+        by_line = LineSamples.of(samples, by_time=by_time)
         count = int(counts.count.sum())
         nodes = _sampled_nodes(paths, path, counts, functions)
     if scopes is not None:
@@ -97,8 +99,9 @@ def overview(
         tuple(node for node in nodes if scope is None or scope in node.path),
         functions.get(ROOT, ()) if scope is None else (),
         bare,
-        lines,
+        () if by_line is None else by_line.lines(scope),
         count,
+        by_line,
     )
 
 

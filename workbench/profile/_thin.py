@@ -30,7 +30,8 @@ def thin(profile: Profile, width: int) -> Profile:
     Invariants: spans and samples of at least a pixel stay exactly as they are; the self and the total time of
     every stack, track by track, stay to the nanosecond, and so do the sums of flops and other numbers; what
     moves stays in the pixel in which its neighbours began, or the next. Calls become fewer: take counts and
-    percentiles from the profile itself. The states and lines of samples are left out.
+    percentiles from the profile itself. Samples of one pixel are put together where their lines are one, too; their
+    states are left out.
 
     Args:
         profile: What to thin.
@@ -71,16 +72,20 @@ def _samples(samples: Samples, pixel: int, pixel_of: Callable[[Int64], Int64]) -
     at = pixel_of(samples.at_ns[short])
     begins = np.concatenate([[True], at[1:] != at[:-1]])[: len(short)]
     group = np.cumsum(begins) - 1
-    stack = samples.stack[short].astype(np.int64)
-    keys, row = np.unique(group * (int(stack.max(initial=0)) + 2) + stack + 1, return_inverse=True)
+    kind = samples.stack[short].astype(np.int64)
+    if samples.line is not None:
+        lines = samples.line[short].astype(np.int64) + 1
+        kind = (kind + 1) * (int(lines.max(initial=0)) + 1) + lines
+    keys, row = np.unique(group * (int(kind.max(initial=0)) + 2) + kind + 1, return_inverse=True)
     first = short[begins]
     weight = sums(row, samples.weight_ns[short], len(keys))
     of_row = np.empty(len(keys), dtype=np.int64)
     of_row[row] = group
-    put = np.empty(len(keys), dtype=np.int32)
-    put[row] = samples.stack[short]
+    member = np.empty(len(keys), dtype=np.int64)
+    member[row] = short
     long = np.flatnonzero(samples.weight_ns >= pixel)
     order = np.argsort(np.concatenate([long, first[of_row]]), kind="stable")
+    kept = np.concatenate([long, member])[order]
     start = samples.at_ns[first][of_row] + since_begin(weight, of_row)
     ticks, cpu = (
         None
@@ -89,11 +94,12 @@ def _samples(samples: Samples, pixel: int, pixel_of: Callable[[Int64], Int64]) -
         for column in (samples.ticks, samples.cpu_ns)
     )
     return Samples(
-        np.concatenate([samples.stack[long], put])[order],
+        samples.stack[kept],
         np.concatenate([samples.at_ns[long], start])[order],
         np.concatenate([samples.weight_ns[long], weight])[order],
         None if ticks is None else ticks.astype(np.int32),
         cpu,
+        line=None if samples.line is None else samples.line[kept],
     )
 
 

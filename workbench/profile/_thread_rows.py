@@ -23,6 +23,8 @@ MIN_RUN = 10
 class ThreadRows:
     """Samples of one thread after another, each chronological. Tracks of a thread's tasks are its own."""
 
+    place: Int64
+    """(rows,) which of the tracks' samples it is, one track after another"""
     thread: Int64
     """(rows,) a number of the thread, from 0"""
     pid: Int64
@@ -48,6 +50,7 @@ class ThreadRows:
         states = [part.state for part in parts if part.state is not None]
         spent = [part.cpu_ns for part in parts if part.cpu_ns is not None]
         return cls(
+            order,
             of_row[order],
             np.repeat([track.pid for track in tracks], sizes).astype(np.int64)[order],
             np.concatenate([part.stack for part in parts]).astype(np.int64)[order],

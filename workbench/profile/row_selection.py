@@ -37,14 +37,17 @@ def sample_rows(samples: Samples, index: NDArray[Any]) -> Samples:
     )
 
 
-def with_stacks(track: Track, number: Int32) -> Track:
-    """Return a track whose stacks have other numbers; the last of (stacks + 1,) `number` is `ROOT`."""
+def with_stacks(track: Track, number: Int32, of_line: Int32 | None = None) -> Track:
+    """Return a track whose stacks have other numbers; the last of (stacks + 1,) `number` is `ROOT`.
+
+    `of_line` is the same for stacks of lines; without it they stay.
+    """
     spans, samples = track.spans, track.samples
-    return replace(
-        track,
-        spans=None if spans is None else replace(spans, stack=number[spans.stack]),
-        samples=None if samples is None else replace(samples, stack=number[samples.stack]),
-    )
+    if samples is not None:
+        line = samples.line if samples.line is None or of_line is None else of_line[samples.line]
+        samples = replace(samples, stack=number[samples.stack], line=line)
+    spans = None if spans is None else replace(spans, stack=number[spans.stack])
+    return replace(track, spans=spans, samples=samples)
 
 
 def counter_rows(counter: Counter, index: NDArray[Any]) -> Counter:

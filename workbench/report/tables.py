@@ -83,6 +83,8 @@ class Row:
     """What its name is sorted by, where that is a number."""
     notes: Sequence[Note] = ()
     """Smaller lines below its name."""
+    link: str = ""
+    """Where its name leads to."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 from workbench.bench import Case, Curve, Suite
@@ -48,7 +47,6 @@ def set_up(way: str, program: list[str], rate: int, native: bool, *, seed: int) 
     curve = Curve()
 
     def run() -> Capture:
-        began = time.perf_counter()
         with (
             tempfile.TemporaryDirectory(dir=asked.scratch) as scratch,
             Path(scratch, "stderr").open("wb") as errors,
@@ -72,7 +70,7 @@ def set_up(way: str, program: list[str], rate: int, native: bool, *, seed: int) 
                 raise WorkbenchError(failure(capture.returncode, end_of(Path(errors.name))))
         if capture.sampling_failed:
             raise WorkbenchError(warning_text(capture.warnings[-1]))
-        curve.stopped_s = time.perf_counter() - began - capture.program_seconds
+        curve.measured(capture.program_seconds)
         return capture
 
     return Case(run=run, steps=lambda capture: [capture.program_seconds], curve=curve, keep=_keep)

@@ -18,8 +18,9 @@ from workbench.bench.results.results import FILE, RESIDUALS, Results, read_resul
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.report.bench.charts import plot_labels, rounds_in_time
 from workbench.report.bench.health import control_of, health_of
+from workbench.report.bench.markdown import experiment_markdown
 from workbench.report.bench.page import write_page
-from workbench.report.bench.rows import BenchRow, as_markdown, as_text, rows_of
+from workbench.report.bench.rows import BenchRow, as_text, rows_of
 from workbench.report.bench.tables import conditions_table, target_table
 from workbench.report.tables import PageTable
 from workbench.text import (
@@ -163,7 +164,10 @@ def test_one_fact_has_one_value(make_results: Make) -> None:
     results = make_results(runs)
     analysis = analyse(results)
     page = " ".join(page_of(results).text.split())
-    terminal, markdown = "\n".join(as_text(analysis)), "\n".join(as_markdown(analysis)).replace("\\", "")
+    terminal, markdown = (
+        "\n".join(as_text(analysis)),
+        "\n".join(experiment_markdown(analysis)).replace("\\", ""),
+    )
     told = {each["variant"]: each for each in analysis.to_json()["comparisons"]}
     for row in rows_of(analysis):
         assert row.time in page

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.helpers.html import Page
+from tests.helpers.lines_of_ranges import lines_of_ranges
 from tests.helpers.page_profiles import capture_of, merged, training
 from tests.helpers.random_profiles import random_profiles
 from workbench.profile import Profile
@@ -76,7 +77,7 @@ def add_header(facts: Facts, page: Page, run: ProfileRun) -> None:
     scopes = [row.scope for row in shown.rows if row.scope is not None]
     for markup, scope in zip(rows, scopes, strict=True):
         name = scope.path[-1]
-        total, own, calls, _ = re.findall(r"<td>(.*?)</td>", markup)
+        total, own, calls, *_ = re.findall(r"<td>(.*?)</td>", markup)
         if once[name] == 1:
             facts.add_time("header", total, "total", name)
             facts.add_time("header", own, "self", name)
@@ -116,6 +117,16 @@ def add_lines(facts: Facts, page: Page) -> None:
         for file, line, _, own, *_ in data["run"]:
             fact = f"{Path(data['files'][file]['place']).name}:{line}"
             facts.add("lines", own / data["unit"], 0.51 / data["unit"], "line", fact)
+
+
+def add_range(facts: Facts, page: Page, run: ProfileRun) -> None:
+    """The lines of a range that is the whole run, as the page's script counts them."""
+    if 'id="lines"' not in page.source:
+        return
+    of = "samples" if run.together is None else "profile"
+    (found,) = lines_of_ranges(page, of, [(None, 0, 1 << 62)])
+    for line, shares in found.items():
+        facts.add("range", shares["self"], 1e-9, "line", line)
 
 
 def add_tables(facts: Facts, page: Page) -> None:
@@ -213,6 +224,7 @@ def facts_of(page_file: Path, run: ProfileRun) -> Facts:
     for add in (add_tables, add_flame_graphs, add_trust, add_lines):
         add(facts, page)
     add_header(facts, page, run)
+    add_range(facts, page, run)
     add_text(facts, run)
     return facts
 
@@ -230,7 +242,7 @@ def test_one_fact_has_one_value(tmp_path: Path, made: Any) -> None:
     places = {"header", "table", "panel", "json", "profile.json"}  # a flame graph merges what is very short
     assert {s.where for s in facts.stated["total", "fit"]} >= places
     if made is training:
-        assert {s.where for s in facts.stated["line", "fit.py:3"]} == {"header", "lines", "json"}
+        assert {s.where for s in facts.stated["line", "fit.py:3"]} == {"header", "lines", "json", "range"}
     assert {s.where for s in facts.stated["took",]} == {"header", "terminal", "trust", "json", "profile.json"}
 
 

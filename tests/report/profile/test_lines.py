@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
+from tests.helpers.html import Page
+from tests.helpers.lines_of_ranges import Question, lines_of_ranges
+from workbench.outputs import OutputFolder
+from workbench.profile import (
+    ROOT,
+    Frame,
+    FrameKind,
+    LineSamples,
+    Profile,
+    ProfileBuilder,
+    Samples,
+    ThreadState,
+    between,
+)
+from workbench.report.profile.line_rows import WORK_WORDS
 from workbench.report.profile.lines import PageLines, page_lines
 from workbench.report.profile.overview import as_text, overview_of
+from workbench.report.profile.page import write_profile_page, write_report
 from workbench.report.profile.run import ProfileRun
 from workbench.report.profile.source_lines import copied_sources
 
@@ -46,7 +62,7 @@ def sampled(file: Path, lines: list[int], *, native: bool = False, **facts: bool
 
 
 def page(run: ProfileRun) -> PageLines:
-    found = page_lines(run, overview_of(run).found.lines)
+    found = page_lines(run, overview_of(run).found)
     assert found is not None
     return found
 
@@ -123,7 +139,7 @@ def test_files_that_are_not_shown(source: Path, what: str, note: str) -> None:
 def test_a_foreign_profile_names_no_file_of_ours(source: Path) -> None:
     """Of a profile that anybody may have written no source is read."""
     run = sampled(source, [3], is_foreign=True)
-    assert page_lines(run, overview_of(run).found.lines) is None
+    assert page_lines(run, overview_of(run).found) is None
 
 
 def test_copied_files_are_read_and_no_others(source: Path) -> None:
@@ -156,3 +172,70 @@ def test_a_narrow_terminal_has_shares_and_sources(source: Path) -> None:
     assert any("p.py:3" in line and "line(3)" in line for line in narrow)
     assert max(map(len, wide)) <= 100
     assert max(map(len, narrow)) <= 36
+
+
+def sampled_in_scopes() -> Profile:
+    """Two threads with ticks, clocks and states: lines 1 to 4, and on thread 2 a scope around some of it."""
+    draw = np.random.default_rng(7)
+    builder = ProfileBuilder("made")
+    f, g = Frame("f", "/p.py"), Frame("g", "/p.py")
+    scope, native = Frame("step", kind=FrameKind.SCOPE), Frame("tanh", "/np/_umath.so", kind=FrameKind.NATIVE)
+    paths = [[f], [f, native], [f, scope, g], [f, scope, g, native], []]
+    stacks = [builder.stack_of(path) for path in paths[:4]] + [ROOT]
+    lines = [builder.line_stack_of([f._replace(line=line)]) for line in (1, 2)]
+    lines += [builder.line_stack_of([f._replace(line=3), g._replace(line=line)]) for line in (4, 4)] + [ROOT]
+    for tid in (1, 2):
+        which = draw.integers(0, 5, 60)
+        ticks = draw.integers(1, 4, 60).astype(np.int32)
+        weight = ticks.astype(np.int64) * 10_000
+        samples = Samples(
+            np.array(stacks, dtype=np.int32)[which],
+            np.cumsum(weight) - weight,
+            weight,
+            ticks,
+            draw.integers(0, 10_001, 60) * ticks,
+            draw.choice([ThreadState.PYTHON, ThreadState.NATIVE, ThreadState.WAITING_FOR_GIL], 60).astype(
+                np.uint8
+            ),
+            np.array(lines, dtype=np.int32)[which],
+        )
+        builder.add_track(f"thread {tid}", pid=1, tid=tid, samples=samples)
+    return builder.build().check()
+
+
+def test_lines_of_a_range_are_those_of_that_part(tmp_path: Path) -> None:
+    """In a range, under a scope or not, the page counts shares and kinds of work as Python does of that part."""
+    profile = sampled_in_scopes()
+    run = ProfileRun("made", samples=profile, sampler="in-process")
+    html = Page(write_report(run, tmp_path).read_text(encoding="utf-8"))
+    questions: list[Question] = [
+        (scope, begin, end)
+        for begin, end in ((0, 10**9), (0, 400_000), (333_333, 871_000))
+        for scope in (None, "step")
+    ]
+    found = lines_of_ranges(html, "samples", questions)
+    for (scope, begin, end), rows in zip(questions, found, strict=True):
+        right = LineSamples.of(between(profile, begin, end)).lines(scope)
+        assert len(rows) == len(right) == (2 if scope else 4)
+        for line in right:
+            row = rows[f"p.py:{line.line}"]
+            assert row["self"] == pytest.approx(line.of_all.share)
+            assert row["total"] == pytest.approx(line.total.share)
+            for work, share in line.work.items():
+                assert row.get(WORK_WORDS[work], 0) == pytest.approx(share.share)
+            if end == 10**9:  # what is cut has the CPU time of its part
+                assert line.cpu is not None
+                assert row["CPU"] == pytest.approx(line.cpu.share, abs=1e-4)
+
+
+def test_lines_of_merged_samples(tmp_path: Path) -> None:
+    """Where the samples of a long run are merged, lines keep theirs, and the page says below which length."""
+    profile = replace(sampled_in_scopes(), end_ns=10**10)
+    run = ProfileRun("made", samples=profile, sampler="in-process")
+    with OutputFolder(tmp_path, ["index.html"]) as output:
+        page_file = write_profile_page(run, output, max_boxes=60)
+    html = Page(page_file.read_text(encoding="utf-8"))
+    assert re.search(r'<section id="lines" data-merged="[\d.]+ .?s">', html.source)
+    (whole,) = lines_of_ranges(html, "samples", [(None, 0, 10**10)])
+    for line in LineSamples.of(profile).lines():
+        assert whole[f"p.py:{line.line}"]["self"] == pytest.approx(line.of_all.share)

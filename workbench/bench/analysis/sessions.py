@@ -7,7 +7,7 @@ experiments do.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,17 +36,37 @@ class Session:
 
     @cached_property
     def comparisons(self) -> dict[str, VariantComparison]:
-        """The same by variant."""
-        return {each.variant: each for each in self.analysis.comparisons}
+        """The same by variant; of a comparison of revisions by side, whatever these are called there."""
+        return {self.names.get(each.variant, each.variant): each for each in self.analysis.comparisons}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Of a comparison of revisions: for each of its variants the name that it has in all such experiments."""
+        pairs = self.results.head.pairs
+        return {
+            name: side if len(pairs) == 1 else f"{variant}, {side}"
+            for variant, pair in pairs.items()
+            for name, side in zip(pair, ("base", "new"), strict=True)
+        }
+
+    @property
+    def baseline(self) -> str:
+        """The variant that the others are compared with."""
+        return self.names.get(self.results.baseline, self.results.baseline)
 
     @property
     def machine(self) -> str:
         """Where it was measured."""
-        return self.results.head.fingerprint.machine or self.results.head.environment.machine
+        return self.results.machine
 
 
-def read_sessions(path: Path) -> list[Results]:
+def read_sessions(path: Path, leave_out: Callable[[str], None] | None = None) -> list[Results]:
     """Return the experiments of one side: those in a folder, or the one in an experiment's own folder.
+
+    Args:
+        path: The folder.
+        leave_out: Is told of each experiment in a folder that cannot be read, or has no complete round; without it
+            the first that cannot be read is an error.
 
     Raises:
         InvalidInputError: There are none, or one cannot be read.
@@ -58,7 +78,18 @@ def read_sessions(path: Path) -> list[Results]:
         raise InvalidInputError(
             f"{path} holds no results: name the folder of an experiment, or a folder of such folders"
         )
-    return [read_results(folder) for folder in folders]
+    found = []
+    for folder in folders:
+        try:
+            results = read_results(folder)
+            if leave_out is not None:
+                results.rounds_to_report()
+            found.append(results)
+        except InvalidInputError as error:
+            if leave_out is None:
+                raise
+            leave_out(str(error))
+    return found
 
 
 def check_one_suite(runs: Sequence[Results]) -> None:

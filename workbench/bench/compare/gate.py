@@ -61,6 +61,8 @@ class Finding:
     detail: str = ""
     """What it rests on: its interval, and why it is inconclusive."""
     estimate: Estimate | None = None
+    rounds_needed: int | None = None
+    """About how many rounds would decide it, where it is inconclusive and that is known."""
 
     @property
     def words(self) -> str:
@@ -172,6 +174,14 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
     return Verdict(tuple(found), "; ".join([*notes, busy] if busy else notes) or None)
 
 
+def recorded_verdict(results: Results) -> Verdict | None:
+    """Return the verdict of a comparison by the limits that it was measured with; None of any other experiment."""
+    head = results.head
+    if not (head.pairs and head.sides):
+        return None
+    return judge(results, head.pairs, Limits(head.delta, head.margin))
+
+
 def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: float) -> Finding:
     """Return what the A/A control leaves of a finding on speed.
 
@@ -207,7 +217,8 @@ def _judge_pair(
     if not d:
         return PairVerdict(variant, Finding(INCONCLUSIVE, "no round has both sides"), None, failures)
     # What rounds that are like their neighbours say together is the business of `judge_speed`.
-    speed = speed_finding(judge_speed(d, limits.slower, confidence).ratio, limits, confidence)
+    judged = judge_speed(d, limits.slower, confidence)
+    speed = replace(speed_finding(judged.ratio, limits, confidence), rounds_needed=judged.rounds_needed)
     figure = results.quality
     if figure is None:
         return PairVerdict(variant, speed, None, failures)
@@ -218,6 +229,7 @@ def _judge_pair(
         quality = Finding(INCONCLUSIVE, f"{figure} cannot be compared: {found.reason}", "", found.change)
     else:
         quality = quality_finding(found.change, limits, confidence)
+        quality = replace(quality, rounds_needed=found.rounds_needed)
     return PairVerdict(variant, speed, quality, failures)
 
 

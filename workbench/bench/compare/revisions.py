@@ -49,6 +49,7 @@ from workbench.bench.compare.worktrees import (
 )
 from workbench.bench.design.suite_files import is_file
 from workbench.bench.results.results import FILE, Results, read_results
+from workbench.bench.results.retention import retire
 from workbench.bench.run.experiment import (
     BenchOptions,
     check_options,
@@ -83,6 +84,8 @@ class CompareOptions:
     rounds: int | None = None
     seed: int = 0
     timeout_s: float = 120.0
+    keep: int | None = None
+    """How many experiments of this suite and machine are kept beside the new one, it among them; None: all."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,9 @@ def compare_revisions(
 
         measure(bench, output, head, None, interpreters, progress=progress, say=say, check=check)
     results = read_results(options.folder)
+    if options.keep is not None:
+        for line in retire(results, options.keep):
+            say(line)
     return RevisionComparison(results, judge(results, pairs, options.limits))
 
 
@@ -143,6 +149,7 @@ def _bench_options(options: CompareOptions) -> BenchOptions:
         margin=options.limits.worse,
         seed=options.seed,
         timeout_s=options.timeout_s,
+        keep=options.keep,
     )
 
 

@@ -45,6 +45,17 @@ class Curve:
         self.points.append((now - self._began - self.stopped_s, float(value)))
         self.stopped_s += self._clock() - now
 
+    def measured(self, seconds: float, points: Iterable[tuple[float, float]] = ()) -> None:
+        """Take over what a program that times itself has measured, as the last thing that the run does.
+
+        Args:
+            seconds: How long the run took, by the program's own clock. Whatever else passed here, such as the
+                program's start, is not in the run's time.
+            points: (seconds since the start, quality), in order of time.
+        """
+        self.points = list(points)
+        self.stopped_s = self._clock() - self._began - seconds
+
 
 @dataclass(frozen=True)
 class Case:

@@ -39,6 +39,7 @@ class Suite:
         baseline: What the others are compared with: a variant's name, or its option on each axis; by default the first.
         variants: The workload's keyword arguments for each variant, by name; none where there are axes.
         descriptions: A line on each variant, for the pages.
+        unavailable: Variants that cannot run on this machine, and why. They are left out, and a line says so.
         draw: Called with a folder that `Case.keep` saved into, and a title; makes `fit.png` of it.
         residuals: Called with such a folder; returns the `Residuals` that are drawn for all variants on one axis.
         quality: The figure of `Case.quality` that is compared and drawn; by default the first.
@@ -57,6 +58,7 @@ class Suite:
         baseline: str | Mapping[str, Any] | None = None,
         variants: Mapping[str, Mapping[str, Any]] | None = None,
         descriptions: Mapping[str, str] | None = None,
+        unavailable: Mapping[str, str] | None = None,
         draw: Callable[[Path, str], None] | None = None,
         residuals: Callable[[Path], Residuals] | None = None,
         quality: str | None = None,
@@ -72,6 +74,7 @@ class Suite:
         self.baseline = ""
         self.variants: Mapping[str, Mapping[str, Any]] = {}
         self.axes: dict[str, Axis] = {}
+        self.unavailable = dict(unavailable or {})
         self._wanted = dict(baseline) if isinstance(baseline, Mapping) else None
         if isinstance(baseline, str) or (baseline is None and variants is not None):
             self._list(baseline, variants or {})
@@ -104,8 +107,18 @@ class Suite:
             baseline = next(iter(variants))
         if baseline not in variants:
             raise unknown_name("baseline variant", str(baseline), variants)
+        if baseline in self.unavailable:
+            raise InvalidInputError(
+                f"{baseline}, the baseline of suite {self.name!r}, cannot run here: {self.unavailable[baseline]}"
+            )
         self.baseline = baseline
-        self.variants = {key: dict(options) for key, options in variants.items()}
+        self.variants = {
+            key: dict(options) for key, options in variants.items() if key not in self.unavailable
+        }
+
+    def left_out(self) -> list[str]:
+        """Return a line on each variant that cannot run on this machine."""
+        return [f"{name} is left out: {why}" for name, why in self.unavailable.items()]
 
     @overload
     def workload(self, function: Callable[..., Case], /) -> Callable[..., Case]: ...

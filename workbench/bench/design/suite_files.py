@@ -18,7 +18,9 @@ from types import ModuleType
 
 from workbench.errors import InvalidInputError, unknown_name
 
-SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")}
+SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")} | {
+    "matlab": "workbench.suites.reference.matlab"
+}
 MODULES = SHIPPED | {"profiling": "workbench.suites.profiling"}
 """With one that has to be told a program, and so is not offered by its name."""
 BEHIND_INSTALLED = "WORKBENCH_SUITE_BEHIND_INSTALLED"
@@ -57,7 +59,7 @@ def import_suite(name: str) -> ModuleType:
     if "." not in module:
         return _import_file(path, name)
     for folder in (path.parent, top):
-        _add_to_path(folder)
+        add_to_path(folder)
     sys.modules.pop(module, None)
     found = _imported(module, path, name)
     file = Path(str(found.__file__))
@@ -75,7 +77,7 @@ def _found(name: str) -> ModuleSpec:
     spec = None
     if all(part.isidentifier() for part in module.split(".")):
         if name not in MODULES:
-            _add_to_path(Path.cwd())
+            add_to_path(Path.cwd())
         try:
             spec = importlib.util.find_spec(module)
         except ModuleNotFoundError:
@@ -114,7 +116,7 @@ def _import_file(path: Path, name: str) -> ModuleType:
     setattr(made, _MARK, True)
     # Under its own name, and with its folder on the path, so that worker processes can import it too.
     sys.modules[module] = made
-    _add_to_path(path.parent)
+    add_to_path(path.parent)
     try:
         spec.loader.exec_module(made)
     except InvalidInputError:
@@ -133,7 +135,7 @@ def _imported(module: str, path: Path, name: str) -> ModuleType:
         raise _cannot(name, path, error) from error
 
 
-def _add_to_path(folder: Path) -> None:
+def add_to_path(folder: Path) -> None:
     """Put a folder on the path, behind the standard library or behind all."""
     text = str(folder.resolve())
     if text in sys.path:

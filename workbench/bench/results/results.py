@@ -65,6 +65,11 @@ class Results:
         return self.head.baseline
 
     @property
+    def machine(self) -> str:
+        """Where it was measured."""
+        return self.head.fingerprint.machine or self.head.environment.machine
+
+    @property
     def quality(self) -> str | None:
         """The figure of quality: the suite's, else the first that a run gave."""
         if self.head.quality is not None:

@@ -33,6 +33,7 @@ from workbench.bench.results.results import (
     is_begun,
     read_results,
 )
+from workbench.bench.results.retention import older_experiments, retire
 from workbench.bench.results.writer import ResultsWriter, check_results
 from workbench.bench.run.explain import add_tables, record_variants
 from workbench.bench.run.fingerprint import changes, digest, fingerprint
@@ -75,6 +76,8 @@ class BenchOptions:
     """Whether to resume the results that are in the folder; what they were begun with counts, not this."""
     profiled: bool = True
     """Whether each variant is run twice more, behind what is measured, to record its scopes and to sample it."""
+    keep: int | None = None
+    """How many experiments of this suite and machine are kept beside the new one, it among them; None: all."""
     force: bool = False
     """Whether to go on although suite, machine or packages have changed."""
 
@@ -114,6 +117,8 @@ def run_suite(
     """
     check_options(options)
     suite = _loaded(options)
+    for line in suite.left_out():
+        say(line)
     before = read_results(options.folder) if options.resume and is_begun(options.folder) else None
     if before is not None:
         _check_same(before, options, suite, say)
@@ -125,6 +130,9 @@ def run_suite(
         if len(results.complete_rounds()) >= results.planned and not is_over:
             results = _explained(suite, results, output, options, progress, say)
         _draw(suite, results, output, say)
+    if options.keep is not None and len(results.complete_rounds()) >= results.planned:
+        for line in retire(results, options.keep):
+            say(line)
     return results
 
 
@@ -221,7 +229,17 @@ def planned(options: BenchOptions) -> list[str]:
         f"plan: {rounds}; a verdict needs at least {min_count(confidence)} ({confidence:.2%} intervals)",
         f"order of the first round, seed {first[0]}:",
         *(f"  {_described(suite, name)}" for name in first[1]),
+        *suite.left_out(),
+        *_would_delete(options, suite),
     ]
+
+
+def _would_delete(options: BenchOptions, suite: Suite) -> list[str]:
+    if options.keep is None:
+        return []
+    machine = fingerprint(suite_source(options.suite)).machine
+    older = older_experiments(options.folder, suite.name, machine, options.keep)
+    return [f"would delete {each.folder}" for each in older] or ["would delete no older experiment"]
 
 
 def _described(suite: Suite, name: str) -> str:
@@ -249,6 +267,8 @@ def check_options(options: BenchOptions) -> None:
             raise InvalidOptionError(name, f"{share:g}", "choose a share between 0 and 1, such as 2%")
     if not 0 < options.margin < math.inf:
         raise InvalidOptionError("margin", f"{options.margin:g}", "choose a positive number of powers of ten")
+    if options.keep is not None and options.keep < 1:
+        raise InvalidOptionError("keep", options.keep, "choose 1 or more")
     if options.seed < 0:
         raise InvalidOptionError("seed", options.seed, "choose 0 or more")
     if options.resume and not options.folder.is_dir():

@@ -74,11 +74,11 @@ def _timed(case: Case, loops: int = 1) -> _Timed:
     run, outcome, waited = case.run, None, waited_s()
     if curve is not None:
         curve.start()
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu, wall = _cpu_s(), time.perf_counter()
     for _ in range(loops):
         outcome = run()
     wall = time.perf_counter() - wall
-    cpu = time.process_time() - cpu
+    cpu = _cpu_s() - cpu
     stopped = curve.stopped_s if curve is not None else 0.0
     return _Timed(outcome, wall - stopped, cpu, waited_s() - waited)
 
@@ -183,18 +183,25 @@ def _loops(case: Case, suite: Suite) -> int:
     return loops
 
 
+def _cpu_s() -> float:
+    """Return the processor time of this process, and of the programs that it has run and waited for."""
+    programs = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + programs.ru_utime + programs.ru_stime
+
+
 def peak_rss_bytes() -> int:
-    """Return the most memory that this process has had resident since its program was loaded.
+    """Return the most memory that this process has had resident since its program was loaded, or a program it ran.
 
     Linux's `ru_maxrss` is that of whoever started it, where that was larger (getrusage(2), execve(2)).
     """
+    unit = 1 if sys.platform == "darwin" else 1024
+    programs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+        own = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
-        pass
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return max(own, programs)
 
 
 def waited_s() -> float:

@@ -2,7 +2,7 @@
 
 `setup.py` puts this file into site-packages, beside `workbench-autostart.pth` and, for CPython 3.15 and later,
 `workbench-autostart.start` (PEP 829), which both call `start`. It is no module of the package, because importing the
-package takes some milliseconds.
+package takes some milliseconds. pytest must not warn that it was imported before pytest was: PYTEST_DONT_REWRITE.
 """
 
 import os

@@ -2,6 +2,7 @@
 
 from workbench.render.plots.bars import Bars, stacked_bars
 from workbench.render.plots.intervals import IntervalScale, interval_scale
+from workbench.render.plots.over_time import TimeMark, TimePoint, over_time_chart
 from workbench.render.plots.reached import ReachedChart, reached_charts
 from workbench.render.plots.residuals import ResidualCurve, residual_curves, residuals_chart
 from workbench.render.plots.roofline import Roof, RoofPoint, roofline_chart
@@ -15,8 +16,11 @@ __all__ = [
     "ResidualCurve",
     "Roof",
     "RoofPoint",
+    "TimeMark",
+    "TimePoint",
     "TradePoint",
     "interval_scale",
+    "over_time_chart",
     "reached_charts",
     "residual_curves",
     "residuals_chart",

@@ -58,6 +58,9 @@ class SampleMoments(NamedTuple):
     """(samples,) of the row that has the frame on top"""
     has_periods: bool
     """Whether each of them stands for one period of the sampler, which begins with it"""
+    line: Int64 | None
+    """(samples,) the number of its lines in the profile; None: unknown"""
+    cpu_ns: Int64 | None
 
 
 class TrackFacts(NamedTuple):
@@ -169,7 +172,10 @@ def _moments(track: int, samples: Samples, depth_of: Int64) -> SampleMoments:
     seen = samples.stack != ROOT
     depth = np.minimum(depth_of[samples.stack[seen]], MAX_DEPTH - 1)
     at, weight, count = (column[seen] for column in (samples.at_ns, samples.weight_ns, samples.count))
-    return SampleMoments(track, at, weight, count, depth, samples.ticks is not None)
+    line, cpu = (
+        None if column is None else column[seen].astype(np.int64) for column in (samples.line, samples.cpu_ns)
+    )
+    return SampleMoments(track, at, weight, count, depth, samples.ticks is not None, line, cpu)
 
 
 def _add_marks(columns: _RowColumns, track: int, marks: Marks, known: dict[str, int], frames: int) -> None:

@@ -87,7 +87,11 @@ export function loaded(facts, bytes) {
   }
   const work = facts.work.map((name) => ({ name, takeBox: take(), takeValue: take(), box: null, value: null }));
   const curves = facts.curves.map(([track, name]) => curveOf(track, name, addUp(take()()), take()()));
-  const samples = facts.samples.map(([track, hasPeriods]) => samplesOf(track, hasPeriods, take()(), take()(), take()(), new Uint16Array(take()())));
+  const samples = facts.samples.map(([track, hasPeriods, hasLines, hasCpu]) => ({
+    ...samplesOf(track, hasPeriods, take()(), take()(), take()(), new Uint16Array(take()())),
+    takeLine: hasLines && take(),
+    takeCpu: hasCpu && take(),
+  }));
   const tracks = facts.tracks.map(([title, process, folded, samplesOpen, spans, count, busyTime, leftOut], number) => ({
     number, title, process, folded, samplesOpen, spans, samples: count, busy: busyTime, leftOut,
     rows: rows.filter((row) => row.track === number),

@@ -32,6 +32,43 @@ export function samplesBetween(sampled, from, to) {
   return until(to) - until(from);
 }
 
+// Calls `visit` with each entry that is partly in a range of time, what it has inside in nanoseconds, and in samples.
+export function visitSamples(sampled, from, to, visit) {
+  const { at, weight, count, hasPeriods } = sampled;
+  let entry = Math.max(firstAbove(at, from, 0, at.length) - 1, 0);
+  while (entry > 0 && at[entry] === from) entry--; // some take no time
+  for (; entry < at.length && at[entry] < to; entry++) {
+    const until = at[entry] + weight[entry];
+    if (weight[entry] > 0 ? until <= from : at[entry] < from) continue;
+    const [begins, ends] = [Math.max(at[entry], from), Math.min(until, to)];
+    visit(entry, ends - begins, hasPeriods ? ticksBefore(sampled, entry, ends) - ticksBefore(sampled, entry, begins) : count[entry]);
+  }
+}
+
+// Returns what the samples of all tracks in a range have by the number of their lines, of which there are `size`:
+// how many they are, nanoseconds, and nanoseconds of CPU time with their squares by sample, where that is known.
+export function linesBetween(tracks, size, { from, to }) {
+  const sums = { from, to, samples: new Float64Array(size), time: new Float64Array(size), cpu: null, squares: 0 };
+  for (const { sampled } of tracks) {
+    if (!sampled?.takeLine) continue;
+    sampled.line ||= sampled.takeLine();
+    if (sampled.takeCpu) {
+      sampled.cpu ||= sampled.takeCpu();
+      sums.cpu ||= new Float64Array(size);
+    }
+    visitSamples(sampled, from, to, (entry, time, samples) => {
+      const line = sampled.line[entry] - 1;
+      sums.samples[line] += samples;
+      sums.time[line] += time;
+      if (!sampled.cpu || !samples) return;
+      const each = sampled.cpu[entry] / sampled.count[entry];
+      sums.cpu[line] += each * samples;
+      sums.squares += each * each * samples;
+    });
+  }
+  return sums;
+}
+
 // Returns the sample of a track that is nearest to a time: its entry and its moment.
 export function nearestSample(sampled, time) {
   const { at, weight, count } = sampled;

@@ -1,7 +1,7 @@
 // Brings one timeline to life: pan, zoom, search, details, keyboard, folding, and a layout in the pixels of the page.
 //
 // The root's property `chart` is for a page around it: search, select, the range in view, and the time in a range as
-// a tree. `workbench:frame` on the root says which frame the user chose, `workbench:range` what is in view, in
+// a tree, by the lines of samples, or as calls, of all tracks or of some. `workbench:frame` on the root says which frame the user chose, `workbench:range` what is in view, in
 // nanoseconds from the start, or null for the whole run, whoever changed it.
 
 import { loaded, unpacked } from "./data.js";
@@ -9,10 +9,11 @@ import { recoloured } from "./frame.js";
 import { showHead } from "./head.js";
 import "./hands.js";
 import { layOut } from "./layout.js";
+import { linesBetween } from "./samples.js";
 import { search, select } from "./search.js";
 import { facts, root, state } from "./state.js";
 import { hideTip } from "./tip.js";
-import { treeOf } from "./tree.js";
+import { callsOf, tracksOf, treeOf } from "./tree.js";
 import { range, setRange } from "./view.js";
 
 function begin(bytes) {
@@ -44,5 +45,9 @@ root.chart = {
   select: (frame) => ready.then(() => select(frame)),
   range,
   setRange,
-  treeOf: (part, wanted) => treeOf(state.data, part, wanted || { from: 0, to: facts.total }),
+  whole: { from: 0, to: facts.total },
+  tracks: () => state.data.tracks.map(({ number, title, spans, samples }) => ({ number, title, spans, samples })),
+  linesBetween: (size, wanted, tracks) => linesBetween(tracksOf(state.data, tracks), size, wanted),
+  callsOf: (name, wanted, tracks) => callsOf(state.data, name, wanted, tracks),
+  treeOf: (part, wanted, tracks) => treeOf(state.data, part, wanted, tracks),
 };

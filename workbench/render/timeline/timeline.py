@@ -53,6 +53,7 @@ def timeline_svg(
     width: int = 1200,
     prefix: str = "",
     embedded: bool = False,
+    has_lines: bool = False,
 ) -> str:
     """Return a timeline of a profile: its tracks below each other on one time axis.
 
@@ -70,6 +71,7 @@ def timeline_svg(
         width: Pixels where no script runs; a browser fits it to the page.
         prefix: Class name of the root and start of every style rule; made from the content by default.
         embedded: Whether a page around it has the title and the search; then it has neither.
+        has_lines: Whether the page is told what of a range has which number of lines, and how much CPU time.
 
     Raises:
         InvalidInputError: A width under 200, a prefix that is no identifier, or spans that do not nest.
@@ -82,9 +84,11 @@ def timeline_svg(
     rows = rows_of(profile)
     labels, label_of = _labels(profile.frames, rows)
     heads = _heads(profile.tracks, rows.tracks)
-    packer = _packed(rows, label_of)
+    packer = _packed(rows, label_of, has_lines=has_lines)
     chunks = packer.chunks()
-    facts = json_for_markup(_facts(rows, labels, label_of, heads, packer.shapes, title, subtitle))
+    facts = json_for_markup(
+        _facts(rows, labels, label_of, heads, packer.shapes, title, subtitle, has_lines=has_lines)
+    )
     made_of = hashlib.sha256(facts.encode())
     for chunk in chunks:
         made_of.update(chunk.encode())
@@ -166,13 +170,13 @@ def _folded(facts: Sequence[TrackFacts], has_scopes: bool) -> list[bool]:
     return [i not in opened or aside[i] for i in range(len(facts))]
 
 
-def _packed(rows: TimelineRows, label_of: NDArray[np.int64]) -> Packer:
+def _packed(rows: TimelineRows, label_of: NDArray[np.int64], *, has_lines: bool) -> Packer:
     """Return the columns, in the order in which the script reads them.
 
     Boxes: the gap to the left in the row, the duration, the label, how far the parent is from that of the box to
     the left, the flags. For each kind of work: which box, as a difference, and the value. For each counter: the
     time, as a difference, and the value. For each track with samples: the gap to the sample before, the weight, how
-    many it stands for, and the depth of its stack.
+    many it stands for, the depth of its stack, and of a timeline with lines their number, 0: none, and the CPU time.
     """
     counts = np.array([row.size for row in rows.rows], dtype=np.int64)
     firsts = (np.cumsum(counts) - counts)[counts > 0]
@@ -198,6 +202,10 @@ def _packed(rows: TimelineRows, label_of: NDArray[np.int64]) -> Packer:
         packer.integers(samples.weight_ns)
         packer.integers(samples.seen)
         packer.integers(samples.depth)
+        if has_lines and samples.line is not None:
+            packer.integers(samples.line + 1)
+        if has_lines and samples.cpu_ns is not None:
+            packer.integers(samples.cpu_ns)
     return packer
 
 
@@ -209,6 +217,8 @@ def _facts(
     shapes: Sequence[tuple[int, int]],
     title: str,
     subtitle: str,
+    *,
+    has_lines: bool,
 ) -> dict[str, object]:
     return {
         "title": title,
@@ -223,7 +233,15 @@ def _facts(
         "propagated": bool(np.any(rows.flags & PROPAGATED)),
         "work": [printable(name) for name in rows.work],
         "curves": [[curve.track, printable(curve.name)] for curve in rows.curves],
-        "samples": [[each.track, each.has_periods] for each in rows.samples],
+        "samples": [
+            [
+                each.track,
+                each.has_periods,
+                has_lines and each.line is not None,
+                has_lines and each.cpu_ns is not None,
+            ]
+            for each in rows.samples
+        ],
         "columns": shapes,
         "sizes": {
             "row": ROW,

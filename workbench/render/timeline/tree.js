@@ -2,23 +2,24 @@
 
 import { MARKS, PROPAGATED, SAMPLES, SPANS } from "./data.js";
 import { firstAbove, firstAtLeast } from "./order.js";
-import { ticksBefore } from "./samples.js";
+import { visitSamples } from "./samples.js";
 
 const ALL = ["all", "", 4, 0]; // the label of the root, of the kind of boxes that are no frame
 const NOBODY = -1;
 
-// Returns the tree of all tracks' spans or samples from `from` to before `to`, in nanoseconds, depth first and the
+// Returns the tree of the spans or samples of tracks, by their numbers, or null: of all, from `from` to before `to`, in nanoseconds, depth first and the
 // children of a node by name. Index 0 is the root, which stands for all of them.
 //
 // Spans are cut at the ends of the range, and `calls` has each that is partly inside; a propagated span has neither
 // time nor calls of its own. Of samples, `calls` has those with the frame on top.
-export function treeOf(data, part, { from, to }) {
+export function treeOf(data, part, { from, to }, wantedTracks = null) {
   const nodes = nodesOf(data);
   const { parent, label } = nodes;
   const own = new Float64Array(parent.length);
   const calls = new Float64Array(parent.length);
-  if (part === "spans") addSpans(data, nodes, from, to, own, calls);
-  else addSamples(data, nodes, from, to, own, calls);
+  const tracks = tracksOf(data, wantedTracks);
+  if (part === "spans") addSpans(data, tracks, nodes, from, to, own, calls);
+  else addSamples(tracks, nodes, from, to, own, calls);
   const total = own.slice();
   const wanted = Uint8Array.from(calls, (count) => Number(count > 0)); // with what is below
   for (let node = parent.length - 1; node >= 0; node--) {
@@ -30,9 +31,25 @@ export function treeOf(data, part, { from, to }) {
   return inOrder(data.labels, parent, label, wanted, { total, own, calls });
 }
 
-function addSpans(data, { node, outer }, from, to, own, calls) {
+export const tracksOf = (data, numbers) => (numbers ? numbers.map((number) => data.tracks[number]) : data.tracks);
+
+// Returns how long the calls of a scope took that are whole in a range, from short to long, in nanoseconds.
+export function callsOf(data, name, { from, to }, wantedTracks = null) {
+  const { start, length, flags, label, labels } = data;
+  const isOfName = labels.map((each) => each[0] === name);
+  const found = [];
+  for (const { rows } of tracksOf(data, wantedTracks))
+    for (const row of rows) {
+      if (row.kind !== SPANS) continue;
+      for (let i = firstAtLeast(start, from, row.from, row.to); i < row.to && start[i] <= to; i++)
+        if (isOfName[label[i]] && start[i] + length[i] <= to && !(flags[i] & PROPAGATED)) found.push(length[i]);
+    }
+  return Float64Array.from(found).sort();
+}
+
+function addSpans(data, tracks, { node, outer }, from, to, own, calls) {
   const { start, length, flags } = data;
-  for (const { rows } of data.tracks) {
+  for (const { rows } of tracks) {
     let above = 0; // the first box of the row above that is inside
     for (const row of rows) {
       if (row.kind !== SPANS) continue;
@@ -60,20 +77,14 @@ function firstInside({ start, length, parent }, row, from, to, above) {
   return first;
 }
 
-function addSamples(data, { leaves }, from, to, own, calls) {
-  for (const { sampled } of data.tracks) {
+function addSamples(tracks, { leaves }, from, to, own, calls) {
+  for (const { sampled } of tracks) {
     if (!sampled) continue;
-    const { at, weight, count, hasPeriods } = sampled;
     const leaf = leaves[sampled.track];
-    let entry = Math.max(firstAbove(at, from, 0, at.length) - 1, 0);
-    while (entry > 0 && at[entry] === from) entry--; // some take no time
-    for (; entry < at.length && at[entry] < to; entry++) {
-      const until = at[entry] + weight[entry];
-      if (weight[entry] > 0 ? until <= from : at[entry] < from) continue;
-      const [begins, ends] = [Math.max(at[entry], from), Math.min(until, to)];
-      own[leaf[entry]] += ends - begins;
-      calls[leaf[entry]] += hasPeriods ? ticksBefore(sampled, entry, ends) - ticksBefore(sampled, entry, begins) : count[entry];
-    }
+    visitSamples(sampled, from, to, (entry, time, samples) => {
+      own[leaf[entry]] += time;
+      calls[leaf[entry]] += samples;
+    });
   }
 }
 

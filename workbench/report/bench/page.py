@@ -11,8 +11,6 @@ from pathlib import Path
 from markupsafe import Markup
 
 from workbench.bench.analysis.analysis import Analysis, analyse
-from workbench.bench.analysis.verdict import FASTER
-from workbench.bench.compare.gate import Limits, judge
 from workbench.bench.design.commentary import Commentary
 from workbench.bench.design.suite import shipped_suite
 from workbench.bench.results.results import FILE, Results
@@ -33,30 +31,19 @@ from workbench.report.bench.charts import (
 )
 from workbench.report.bench.claims import claim_rows
 from workbench.report.bench.flames import Flame
+from workbench.report.bench.headlines import headlines_of
 from workbench.report.bench.health import health_of
 from workbench.report.bench.profiles import profiles_of
-from workbench.report.bench.rows import NOT_WORSE, BenchRow, Words, rows_of
+from workbench.report.bench.rows import BenchRow, Words, rows_of
 from workbench.report.bench.tables import conditions_table, is_stepped, sides_of, target_table
 from workbench.report.pages import render
 from workbench.report.tables import interval
-from workbench.text import as_rounds, as_scientific, as_seconds, named, printable, speed_parts
+from workbench.text import as_rounds, as_scientific, as_seconds, printable, speed_parts
 
 PAGE = "index.html"
 MAX_RAW = 2_000_000
 """Characters of raw results that stand on the page itself."""
 MAX_MESSAGES = 20
-MAX_NAMED = 4
-"""Variants that a headline names."""
-KINDS = ("worse", "inconclusive", "none")
-
-
-@dataclass(frozen=True)
-class Headline:
-    """A sentence at the top of the page."""
-
-    text: str
-    kind: str = ""
-    """Of a comparison its verdict: a class of the page's styles."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +117,7 @@ def _page(analysis: Analysis) -> str:
         sides=sides_of(results),
         delta=100 * head.delta,
         worse_by=100 * (10**head.margin - 1),
-        headlines=_headlines(analysis, rows),
+        headlines=headlines_of(analysis, rows),
         health=health_of(analysis),
         rows=shown,
         speed_head=speeds.head if speeds is not None else None,
@@ -216,50 +203,6 @@ def moment(started: str) -> str:
 def printable_lines(text: str) -> str:
     """Return lines of text with all that does not print written as escapes."""
     return "\n".join(map(printable, text.split("\n")))
-
-
-def _headlines(analysis: Analysis, rows: Sequence[BenchRow]) -> list[Headline]:
-    """Return what the whole experiment says, speed and error together; of a comparison first its gate."""
-    head = analysis.results.head
-    if head.pairs and head.sides:
-        found = judge(analysis.results, head.pairs, Limits(head.delta, head.margin))
-        # What is noted of the machine is in the strip.
-        lines = [line for line in found.lines if line != found.note]
-        return [Headline(printable(line), line.partition(" ")[0].strip(":").lower()) for line in lines]
-    others = [row for row in rows if not row.is_baseline]
-    if analysis.check.void:
-        return [
-            Headline(
-                "This experiment is void: it finds a difference between the baseline and itself, so none is believed."
-            )
-        ]
-    if not others:
-        return [Headline("The baseline alone was measured: there is nothing to compare it with.")]
-    faster = [
-        row for row in others if row.comparison.speed is not None and row.comparison.speed.kind == FASTER
-    ]
-    by_error = {
-        kind: [row for row in faster if row.comparison.quality_verdict.kind == kind] for kind in KINDS
-    }
-    free = [row for row in faster if row.comparison.quality_verdict.kind in NOT_WORSE]
-    groups = [
-        ("Faster, and the error is no worse", free),
-        ("Faster, with a larger error", by_error["worse"]),
-        ("Faster, and the error is inconclusive", by_error["inconclusive"]),
-        ("Faster, with no error to judge by", by_error["none"]),
-    ]
-    lines = [f"{words}: {_named(found)}." for words, found in groups if found]
-    if not faster:
-        lines.append("No variant is shown to be faster than the baseline.")
-    elif not free and len(by_error["none"]) < len(faster):
-        lines.append("No variant is shown to be faster at no cost in error.")
-    return [Headline(line) for line in lines]
-
-
-def _named(rows: Sequence[BenchRow]) -> str:
-    names = [f"{named(row.name)} ({row.speed.text})" for row in rows[:MAX_NAMED]]
-    more = len(rows) - MAX_NAMED
-    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)

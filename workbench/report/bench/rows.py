@@ -1,4 +1,4 @@
-"""The one table of an experiment, best first: on the page, in the terminal and as Markdown, in the same words."""
+"""The one table of an experiment, best first: on the page, in the terminal and in Markdown, in the same words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from workbench.text import (
     as_scientific,
     as_seconds,
     error_parts,
-    for_markdown,
     printable,
     rounded_up,
     speed_parts,
@@ -158,26 +157,21 @@ def round_seconds(results: Results) -> list[float]:
 
 def as_text(analysis: Analysis) -> list[str]:
     """Return an experiment for a terminal: an aligned table, then what it is to be read with."""
-    table = [HEADS, *map(_cells, rows_of(analysis))]
+    table = [HEADS, *map(cells, rows_of(analysis))]
     used = [i for i in range(len(HEADS)) if any(row[i] for row in table[1:])]
     widths = {i: max(len(row[i]) for row in table) for i in used}
     lines = ["  ".join(row[i].ljust(widths[i]) for i in used).rstrip() for row in table]
-    return [*lines, *_notes(analysis)]
+    return [*lines, *notes_of(analysis)]
 
 
-def as_markdown(analysis: Analysis) -> list[str]:
-    """Return an experiment for a pull request."""
-    table = [HEADS, ["---"] * len(HEADS), *map(_cells, rows_of(analysis))]
-    lines = ["| " + " | ".join(for_markdown(cell) for cell in row) + " |" for row in table]
-    return [*lines, "", *(f"- {for_markdown(line)}" for line in _notes(analysis))]
-
-
-def _cells(row: BenchRow) -> Sequence[str]:
+def cells(row: BenchRow) -> Sequence[str]:
+    """Return a row of the table in the terminal, under `HEADS`."""
     verdict = ", ".join(pill.text for pill in row.verdict)
     return verdict, row.name, row.time, str(row.speed), str(row.error), row.needs
 
 
-def _notes(analysis: Analysis) -> list[str]:
+def notes_of(analysis: Analysis) -> list[str]:
+    """Return lines that the table is to be read with."""
     notes = []
     for row in rows_of(analysis):
         whole = [f"the whole run: {row.whole.words()}"] if row.whole is not None else []

@@ -23,6 +23,7 @@ from workbench.render.flamegraph.flamegraph import flamegraph_svg
 from workbench.report.profile.downloads import Download, write_formats
 from workbench.report.profile.facts import count_spans
 from workbench.report.profile.line_rows import files_of_lines
+from workbench.report.profile.overview import RunOverview, overview_of
 from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
@@ -42,7 +43,11 @@ MAX_NATIVE, MAX_SYMBOLS, MAX_LETTERS = 8, 4, 200
 
 
 def write_profile_files(
-    capture: Capture, *, title: str | None = None, links: Sequence[tuple[str, str]] = ()
+    capture: Capture,
+    *,
+    title: str | None = None,
+    links: Sequence[tuple[str, str]] = (),
+    shown: RunOverview | None = None,
 ) -> list[Path]:
     """Write what recorder and sampler saw, each in the formats for it, and the page; return the files written.
 
@@ -53,6 +58,7 @@ def write_profile_files(
         capture: What they saw.
         title: The heading of the page; by default the program.
         links: Text and address of pages that this one belongs to.
+        shown: Its overview, where that was made already.
 
     Raises:
         WorkbenchError: A file cannot be written.
@@ -70,18 +76,20 @@ def write_profile_files(
                     whole.options, folder=folder, output_folder=output, source=capture.options.source
                 )
                 capture = replace(whole, options=options)
-                run = run_of_capture(capture, title=title)
+                run, shown = run_of_capture(capture, title=title), None
+            shown = shown or overview_of(run)
             for file in (*page_names(), SUMMARY, SOURCES):
                 output.remove(file)
-            run = replace(run, sources=copied_sources(run, files_of_lines(run)))
+            run = replace(run, sources=copied_sources(run, files_of_lines(shown.found.lines)))
+            cells = {cell.file: cell.name for cell in capture.cells}
             files = write_formats(run, output)
-            if run.sources:
-                path = output.write(SOURCES, sources_text(run.sources))
+            if run.sources or cells:
+                path = output.write(SOURCES, sources_text(run.sources or {}, cells))
                 files.append(Download(SOURCES, "source files of the program", path.stat().st_size))
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
                     output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
-            page = write_profile_page(run, output, files, max_boxes=MAX_BOXES, links=links)
+            page = write_profile_page(run, output, files, max_boxes=MAX_BOXES, links=links, shown=shown)
             named = {"title": title} if title else {}
             output.write(SUMMARY, json.dumps(summary(capture) | named, indent=1) + "\n")
             with output.scratch() as scratch:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.profile import HotLine, LineSamples, LineWork, SampledShare
+from workbench.profile import HotLine, LineWork, SampledShare
 from workbench.report.profile.run import ProfileRun
-from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.source_lines import source_of
 from workbench.text import as_rough_share, as_share_give_or_take, printable, shortened
 
@@ -37,17 +36,10 @@ class LineRow(NamedTuple):
     """The shares of `work_columns`."""
 
 
-def lines_of(run: ProfileRun) -> LineSamples | None:
-    """Return the samples of a run by lines; None: it has no samples."""
-    samples = run.together if run.together is not None else run.samples
-    return None if samples is None else LineSamples.of(samples, by_time=shares_by_time(run.sampler))
-
-
-def files_of_lines(run: ProfileRun) -> list[str]:
-    """Return the program's own files that have samples, the one with the most first."""
-    found = lines_of(run)
+def files_of_lines(lines: Sequence[HotLine]) -> list[str]:
+    """Return the files of lines, the one with the most samples first."""
     shares: dict[str, float] = {}
-    for line in found.lines() if found is not None else ():
+    for line in lines:
         shares[line.file] = shares.get(line.file, 0.0) + line.of_all.share
     return sorted(shares, key=lambda file: -shares[file])
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
-from workbench.profile import HotLine, LineSamples, LineWork, SampledShare
+from workbench.profile import HotLine, LineSamples, LineWork, Overview, Profile, SampledShare
 from workbench.render.scripts import bundle
 from workbench.report.pages import TEMPLATES
-from workbench.report.profile.line_rows import WORK_WORDS, lines_of, shown_path
+from workbench.report.profile.line_rows import WORK_WORDS, shown_path
 from workbench.report.profile.run import ProfileRun
 from workbench.report.profile.source_lines import functions_in, source_of
 from workbench.text import json_for_markup, printable
+
+Int64 = NDArray[np.int64]
 
 MAX_FILES = 50
 MAX_SCOPES = 50
@@ -51,6 +56,24 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
+class SampleGroups:
+    """The samples of a run by what the page says of them: the lines that it shows, what was done, and scopes."""
+
+    samples: LineSamples
+    of_key: Int64
+    """The group of each key of the samples."""
+    groups: tuple[tuple[int, int, int], ...]
+    """The number of a path, a `LineWork`, or -1, and the number of a set of scopes."""
+    paths: tuple[tuple[int, ...], ...]
+    """The row of the line on top, or -1, and then the rows of all lines on the path, in any order."""
+    scope_sets: tuple[tuple[int, ...], ...]
+
+    def marked(self, profile: Profile) -> Profile:
+        """Return the profile of the samples, with their groups as their lines; see `LineSamples.marked`."""
+        return self.samples.marked(profile, self.of_key)
+
+
+@dataclass(frozen=True)
 class PageLines:
     """What the page has of lines."""
 
@@ -58,10 +81,11 @@ class PageLines:
     work: tuple[LineWork, ...]
     """What the sampler tells apart, as far as any line did it."""
     has_cpu: bool
-    rows: Mapping[str | None, tuple[HotLine, ...]] = field(default_factory=dict)
+    rows: Mapping[str | None, tuple[HotLine, ...]]
     """By scope; None: the whole run."""
-    left_out: int = 0
+    left_out: int
     """Lines of the whole run that are not in `rows`."""
+    groups: SampleGroups
 
     @property
     def script(self) -> Markup:
@@ -73,9 +97,10 @@ class PageLines:
         """`data` as the page holds it."""
         return Markup(json_for_markup(self.data))
 
-    @property
+    @cached_property
     def data(self) -> dict[str, object]:
         """The same for the page's script."""
+        work_of: dict[int, int] = {work: i for i, work in enumerate(self.work)}
         number = {file.place: i for i, file in enumerate(self.files)}
 
         def row(line: HotLine) -> list[object]:
@@ -100,6 +125,10 @@ class PageLines:
                 }
                 for file in self.files
             ],
+            "by_time": self.groups.samples.by_time,
+            "paths": self.groups.paths,
+            "scope_sets": self.groups.scope_sets,
+            "groups": [[path, work_of.get(work, -1), scopes] for path, work, scopes in self.groups.groups],
             "run": [row(line) for line in self.rows.get(None, ())],
             "scopes": [
                 [printable(scope), [row(line) for line in lines]]
@@ -114,15 +143,10 @@ def _figures(part: SampledShare | None) -> tuple[int, int]:
     return (0, 0) if part is None else (round(UNIT * part.share), round(UNIT * (part.high - part.low) / 2))
 
 
-def page_lines(run: ProfileRun, every: Sequence[HotLine]) -> PageLines | None:
-    """Return the lines of a run for its page; None where it has none, or is somebody else's.
-
-    Args:
-        run: What to show.
-        every: All its lines, the most frequent first.
-    """
-    samples = lines_of(run) if every and not run.is_foreign else None
-    if samples is None:
+def page_lines(run: ProfileRun, found: Overview) -> PageLines | None:
+    """Return the lines of a run for its page; None where it has none, or is somebody else's."""
+    samples, every = found.line_samples, found.lines
+    if samples is None or not every or run.is_foreign:
         return None
     by_file: dict[str, list[HotLine]] = {}
     for line in every:
@@ -142,7 +166,29 @@ def page_lines(run: ProfileRun, every: Sequence[HotLine]) -> PageLines | None:
         samples.cpu is not None,
         rows,
         len(every) - len(rows[None]),
+        _groups(samples, rows),
     )
+
+
+def _groups(samples: LineSamples, rows: Mapping[str | None, tuple[HotLine, ...]]) -> SampleGroups:
+    row_of = {(line.file, line.line): i for i, line in enumerate(rows[None])}
+    of_place = [row_of.get((place.file, place.line), -1) for place in samples.places]
+    scope_of = {scope: i for i, scope in enumerate(scope for scope in rows if scope is not None)}
+    paths: dict[tuple[int, ...], int] = {}
+    sets: dict[tuple[int, ...], int] = {}
+    groups: dict[tuple[int, int, int], int] = {}
+    of_key = []
+    for path, work, scopes in zip(samples.paths, samples.work, samples.scopes, strict=True):
+        shown = {of_place[place] for place in path} - {-1}
+        lines = (of_place[path[-1]] if path else -1, *sorted(shown))
+        names = tuple(sorted(scope_of[scope] for scope in scopes if scope in scope_of))
+        group = (
+            paths.setdefault(lines, len(paths)),
+            work,
+            sets.setdefault(names, len(sets)),
+        )
+        of_key.append(groups.setdefault(group, len(groups)))
+    return SampleGroups(samples, np.array(of_key, dtype=np.int64), tuple(groups), tuple(paths), tuple(sets))
 
 
 def _rows(

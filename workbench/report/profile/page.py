@@ -17,10 +17,10 @@ from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, thinned, write_formats, write_images
-from workbench.report.profile.facts import diagnostics, figures
+from workbench.report.profile.facts import figures
 from workbench.report.profile.line_rows import line_rows
-from workbench.report.profile.lines import page_lines
-from workbench.report.profile.overview import answer, bars, overview_of
+from workbench.report.profile.lines import PageLines, page_lines
+from workbench.report.profile.overview import RunOverview, answer, bars, overview_of
 from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
@@ -72,6 +72,8 @@ class Timeline:
     key: str
     chart: Markup | None
     note: str
+    merged: str = ""
+    """Shorter samples of it are merged, where any are."""
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
@@ -97,6 +99,7 @@ def write_profile_page(
     *,
     max_boxes: int = MAX_BOXES,
     links: Sequence[tuple[str, str]] = (),
+    shown: RunOverview | None = None,
 ) -> Path:
     """Write the page of a run with its images as files beside it; return the page.
 
@@ -106,28 +109,31 @@ def write_profile_page(
         files: Other files beside the page that it links.
         max_boxes: Spans and samples in the timeline; where there are more, short ones are put together.
         links: Text and address of pages that this one belongs to, such as an index; they are above its title.
+        shown: Its overview, where that was made already.
 
     Raises:
         OSError: A file cannot be written.
     """
+    shown = shown or overview_of(run)
     sampled = sampled_in(run)
     sources = _sources(run, sampled)
-    timelines = _timelines(run, max_boxes)
+    lines = page_lines(run, shown.found)
+    timelines = _timelines(run, max_boxes, lines)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", s.file) for s in sources]
     files = [*files, *write_images(drawn, folder)]
-    return folder.write(PAGE, _page(run, sampled, sources, timelines, files, links))
+    return folder.write(PAGE, _page(run, shown, sampled, sources, lines, timelines, files, links))
 
 
 def _page(
     run: ProfileRun,
+    shown: RunOverview,
     sampled: SampledScopes,
     sources: Sequence[PageSection],
+    lines: PageLines | None,
     timelines: Sequence[Timeline],
     files: Sequence[Download],
     links: Sequence[tuple[str, str]],
 ) -> str:
-    shown = overview_of(run)
-    sources_of_lines = page_lines(run, shown.found.lines)
     outside = outside_words(sampled.outside_scopes)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
@@ -143,11 +149,12 @@ def _page(
         answer=answer(shown),
         rows=bars(shown),
         lines=line_rows(run, shown.lines),
-        sources_of_lines=sources_of_lines,
+        sources_of_lines=lines,
+        merged_samples=next((timeline.merged for timeline in timelines if timeline.merged), ""),
         figures=figures(run),
-        diagnostics=[printable(" ".join(text.split())) for text in diagnostics(run)],
+        diagnostics=[printable(" ".join(text.split())) for text in shown.warnings],
         sources=sources,
-        tabs=_tabs(sources, timelines, has_lines=bool(sources_of_lines)),
+        tabs=_tabs(sources, timelines, has_lines=lines is not None),
         outside_scopes=outside,
         tip=outside if outside is not None and outside.scope else None,
         parallelism=parallelism(run),
@@ -207,23 +214,38 @@ def _source(
     return PageSection(key, heading, lead, Markup(drawn(embedded=True)), drawn(embedded=False), table, data)
 
 
-def _timelines(run: ProfileRun, max_boxes: int) -> list[Timeline]:
+def _timelines(run: ProfileRun, max_boxes: int, lines: PageLines | None = None) -> list[Timeline]:
+    def marked(profile: Profile) -> Profile:
+        return profile if lines is None else lines.groups.marked(profile)
+
     wanted: list[tuple[str, Profile, str]] = []
     if run.together is not None:
-        wanted.append(("profile", run.together, "scopes, and below them the samples under their scopes"))
+        wanted.append(
+            ("profile", marked(run.together), "scopes, and below them the samples under their scopes")
+        )
     else:
         if run.scopes is not None and event_count(run.scopes):
             wanted.append(("scopes", run.scopes, "scopes, counters and marks"))
         if run.samples is not None and event_count(run.samples):
-            wanted.append(("samples", run.samples, "samples"))
+            wanted.append(("samples", marked(run.samples), "samples"))
     share = max(len(wanted), 1)
     return [
-        _timeline(key, profile, run.title, what, max_boxes // share, MAX_BYTES // share)
+        _timeline(
+            key,
+            profile,
+            run.title,
+            what,
+            max_boxes // share,
+            MAX_BYTES // share,
+            has_lines=lines is not None and key != "scopes",
+        )
         for key, profile, what in wanted
     ]
 
 
-def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int, max_bytes: int) -> Timeline:
+def _timeline(
+    key: str, profile: Profile, title: str, what: str, max_boxes: int, max_bytes: int, *, has_lines: bool
+) -> Timeline:
     """Return a timeline of bounded size; of a profile that is too large, one that is thinned."""
     boxes = max_boxes
     while boxes:
@@ -231,13 +253,23 @@ def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int,
         if event_count(shown) > boxes:
             break
         svg = timeline_svg(
-            shown, title=f"Timeline: {what}", subtitle=title, prefix=f"wb-{key}-time", embedded=True
+            shown,
+            title=f"Timeline: {what}",
+            subtitle=title,
+            prefix=f"wb-{key}-time",
+            embedded=True,
+            has_lines=has_lines,
         )
         if len(svg) <= max_bytes:
             finest = as_amount(finest_ns, "ns")
             note = f"What is shorter than {finest} is merged here; the recording has everything."
-            return Timeline(key, Markup(svg), note if finest_ns else "")
+            is_merged = _samples_in(shown) < _samples_in(profile)
+            return Timeline(key, Markup(svg), note if finest_ns else "", finest if is_merged else "")
         boxes //= 4
     return Timeline(
         key, None, "Its timeline is too large for a page: `workbench convert` writes one as a file."
     )
+
+
+def _samples_in(profile: Profile) -> int:
+    return sum(len(track.samples) for track in profile.tracks if track.samples is not None)

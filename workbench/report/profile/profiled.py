@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import html
 import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 from workbench.capture.around import Code, frames_around, without_around
+from workbench.capture.cells import cells_of, with_cell_names
 from workbench.capture.collect import collect_recording, has_spans, keep_sampler_files, rank_prefix
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions, refused_warning
@@ -35,11 +35,12 @@ from workbench.capture.samplers.in_process import why_in_process_not
 from workbench.capture.warnings import CaptureWarning, Cause, warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, aggregate, drop_idle, without_samples
-from workbench.render.flamegraph.flamegraph import flamegraph_svg
+from workbench.profile import Profile, without_samples
 from workbench.report.profile.files import profile_folder, write_profile_files
+from workbench.report.profile.notebook import output_html
+from workbench.report.profile.overview import as_text, overview_of
 from workbench.report.profile.page import PAGE
-from workbench.report.profile.run import has_time
+from workbench.report.profile.run import ProfileRun, run_of_capture
 from workbench.scopes import RecordingError, record
 from workbench.scopes.environment import SAMPLE_VARIABLE, member
 from workbench.scopes.error import log_line
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from workbench.capture.pyinstrument_session import PyinstrumentSession
 
 CHOICES = ("auto", IN_PROCESS, PYINSTRUMENT, NONE)
-MAX_PREVIEW_BOXES = 600
 
 
 @dataclass
@@ -62,24 +62,20 @@ class ProfiledRun:
     profile: Profile | None = field(default=None, repr=False)
     """Scopes, with the samples under them."""
 
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: a link to the page, and a flame graph in which no script runs."""
-        if self.page is None:
-            return f"<p>no profile in {html.escape(str(self.folder))} yet</p>"
-        link = f'<p><a href="{html.escape(_address(self.page))}" target="_blank">{html.escape(str(self.page))}</a></p>'
-        image = self._image()
-        return link if image is None else link + image
+    _shown: ProfileRun | None = field(default=None, repr=False)
 
-    def _image(self) -> str | None:
-        profile = None if self.profile is None else drop_idle(self.profile)
-        of = next((of for of in ("samples", "spans") if has_time(profile, of)), None)
-        if profile is None or of is None:
-            return None
-        svg = flamegraph_svg(
-            aggregate(profile, of=of), title=self.folder.name, width=900, max_boxes=MAX_PREVIEW_BOXES
-        )
-        data = base64.b64encode(svg.encode()).decode()
-        return f'<img src="data:image/svg+xml;base64,{data}" alt="flame graph" style="max-width:100%">'
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: summary, flame graph and lines, without a script, and a link to the page."""
+        if self.page is None or self._shown is None:
+            return f"<p>no profile in {html.escape(str(self.folder))} yet</p>"
+        return output_html(self._shown, self.page)
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Print what IPython shows in a terminal: the same as `workbench show`."""
+        if self._shown is None:
+            printer.text(repr(self))
+            return
+        printer.text("\n".join(as_text(overview_of(self._shown), printer.max_width)))
 
 
 class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/fit"):`
@@ -141,7 +137,7 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
                 )
             _running = (os.getpid(), str(self._folder))
         try:
-            self._block = _Block(self._options)
+            self._block = _Block(self._options, self.write)
             self._block.begin(_caller(sys._getframe(1)))
         except BaseException:
             self._release()
@@ -172,6 +168,10 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         global _running
         self._block, _running = None, None
 
+    def write(self, capture: Capture) -> list[Path]:
+        """Write the files of what was seen; return them. Whoever shows it in another way overrides this."""
+        return write_profile_files(capture)
+
 
 _lock = threading.Lock()
 _running: tuple[int, str] | None = None
@@ -181,8 +181,9 @@ _running: tuple[int, str] | None = None
 class _Block:
     """One run of a block, from its begin to its files."""
 
-    def __init__(self, options: CaptureOptions) -> None:
+    def __init__(self, options: CaptureOptions, write: Callable[[Capture], list[Path]]) -> None:
         self.run = ProfiledRun(options.folder)
+        self._write_files = write
         self._session: PyinstrumentSession | None = None
         self._options = options
         self._pid = os.getpid()
@@ -308,7 +309,12 @@ class _Block:
             run = ProgramRun(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)
         keep_sampler_files(self._output, self._request.files, self._warn)
-        self.run.profile = found.profile or recorded
+        profiles = [profile for profile in (recorded, found.profile) if profile is not None]
+        cells = cells_of(profiles)
+        names = {cell.file: cell.name for cell in cells}
+        recorded = recorded and with_cell_names(recorded, names)
+        merged = found.profile and with_cell_names(found.profile, names)
+        self.run.profile = merged or recorded
         capture = Capture(
             options=self._options,
             returncode=_code(error),
@@ -316,13 +322,15 @@ class _Block:
             sampler=NONE if self._sampler is None else self._sampler.label,
             sample_count=found.count,
             scopes=without_samples(recorded) if recorded is not None and has_spans(recorded) else None,
-            merged=found.profile,
+            merged=merged,
             sampling_failed=found.failed,
             warnings=tuple(self._warnings),
             one_clock=found.one_clock,
+            cells=cells,
         )
-        if write_profile_files(capture):  # else another rank of this job makes the page
+        if self._write_files(capture):  # else another rank of this job makes the page
             self.run.page = folder / PAGE
+            self.run._shown = run_of_capture(capture)
 
     def _warn(self, warning: CaptureWarning) -> None:
         self._warnings.append(warning)
@@ -341,10 +349,3 @@ def _code(error: BaseException | None) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 0 if error is None else 130 if isinstance(error, KeyboardInterrupt) else 1
-
-
-def _address(page: Path) -> str:
-    """Return what a notebook links a file by: the way from its folder, or else where the file is."""
-    page = page.resolve()
-    folder = Path.cwd()
-    return quote(page.relative_to(folder).as_posix()) if page.is_relative_to(folder) else page.as_uri()

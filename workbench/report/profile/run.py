@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost import KnownCost, known_cost
+from workbench.capture.around import without_pytest
 from workbench.capture.attribution import attribute
+from workbench.capture.cells import with_cell_names
 from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture
 from workbench.capture.samplers import PY_SPY, TRACE
@@ -27,7 +29,7 @@ from workbench.profile import (
     without_samples,
 )
 from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
-from workbench.report.profile.sources import read_sources
+from workbench.report.profile.sources import read_cells, read_sources
 from workbench.report.profile.summary import SUMMARY, Summary, read_summary
 from workbench.text import as_amount
 
@@ -67,6 +69,8 @@ class ProfileRun:
     """Whether it is from a file that anybody may have written: source files that it names are not read."""
     sources: Mapping[str, str] | None = None
     """The text of its source files, by path; None: they are read where they are, unless it is foreign."""
+    cells: Mapping[str, str] = field(default_factory=dict)
+    """The text of a notebook's cells, by name, where that notebook runs."""
     inputs: tuple[Path, ...] = field(default=())
     """Files that it was read from, which are not to be written over."""
 
@@ -90,6 +94,7 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
         warnings=_texts(capture.warnings),
         cost=cost_of_capture(capture),
         sources=None if capture.options.source else {},
+        cells={cell.name: cell.text for cell in capture.cells},
     )
 
 
@@ -157,7 +162,8 @@ def _of_folder(folder: Path) -> ProfileRun:
     inputs = [folder / name for name in (SCOPES, SAMPLES) if (folder / name).is_file()]
     scopes = samples = together = None
     if (folder / RECORDING).is_dir():
-        together = load(folder / RECORDING)
+        together = with_cell_names(load(folder / RECORDING), read_cells(folder))
+        together = without_pytest(together) if facts.tests else together
         scopes = _without_samples(together)
     elif (folder / SCOPES).is_file():
         scopes = load(folder / SCOPES)

@@ -16,6 +16,8 @@ TOLERANCE_S = 2.0
 
 def source_of(run: ProfileRun, file: str) -> tuple[list[str], str]:
     """Return the lines of a file as it was when the program ran, or none and why it is not shown."""
+    if file in run.cells:
+        return run.cells[file].splitlines(), ""
     if run.sources is not None:
         text = run.sources.get(file)
         return ([], "not shown: not copied with the profile") if text is None else (text.splitlines(), "")

@@ -42,6 +42,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     sampler_runs: Any = None
     source: bool | None = None
     """Whether source files were copied; None in an earlier version, which copied none and read them where they are."""
+    tests: bool = False
+    """Whether the program was pytest, whose own frames are left out."""
     placement: Any = None
     """Of a version that attributed samples by time."""
 

@@ -23,6 +23,10 @@ export function offBy(part, samples) {
   return (Math.max(middle + half, part) - Math.max(Math.min(middle - half, part), 0)) / 2;
 }
 
+// How many samples in a range are independent: threads that are sampled at one moment are not. `time` is what they all
+// stand for.
+export const independent = (samples, time, { from, to }) => samples / Math.max(1, time / (to - from));
+
 // A share with what it may be off by: 41 % ± 2.
 export function giveOrTake(part, off) {
   if (100 * off >= 0.95) return (100 * part).toFixed(0) + " % ± " + (100 * off).toFixed(0);

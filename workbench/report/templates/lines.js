@@ -1,20 +1,21 @@
 // The lines of a profile's page: source with the share of samples beside each line, folded where nothing was sampled.
 
 import { html, matcher, svg, whole } from "../../render/words.js";
-import { frameAt, functionOf, heatOf, lineColumns, piecesOf, rowKey, rowsOf, shareText, textOf } from "./lines_data.js";
+import { frameAt, functionOf, heatOf, lineColumns, piecesOf, rowKey, rowsOf, rowsOfPart, shareText, textOf } from "./lines_data.js";
 
 const WORK = ["Python", "native", "library", "waiting", "lock"]; // parts of the bar, in this order
 
 const section = document.getElementById("lines");
 section.chart = linesView();
 
-// Fills the section and returns { search(text), select(frame|null), showScope(name|null) }.
+// Fills the section and returns { search(text), select(frame|null), showScope(name|null), showPart(between|null, where) }.
 function linesView() {
   const data = JSON.parse(section.querySelector(".data").textContent);
   const columns = lineColumns(data);
   const run = rowsOf(data, null);
   const chooser = section.querySelector("select");
-  const shown = { scope: null, rows: run, has: null, frame: null };
+  const ofRange = section.querySelector(".of-range");
+  const shown = { scope: null, part: null, rows: run, has: null, frame: null };
   const files = data.files.map((file, number) => fileView(file, number));
 
   function fileView(file, number) {
@@ -182,8 +183,25 @@ function linesView() {
 
   function showScope(name) {
     shown.scope = data.scopes.some(([scope]) => scope === name) ? name : null;
-    shown.rows = rowsOf(data, shown.scope);
     if (chooser) chooser.value = shown.scope ?? "";
+    count();
+  }
+
+  // `between(size)` returns what the samples of a part of the run have, by group; null: the whole run.
+  function showPart(between, where) {
+    shown.part = between && between(data.groups.length);
+    ofRange.hidden = !shown.part;
+    if (chooser) chooser.options[0].textContent = shown.part ? "all of them" : "all of the run";
+    if (shown.part) {
+      const samples = shown.part.samples.reduce((sum, each) => sum + each, 0);
+      const { merged } = section.dataset;
+      ofRange.textContent = "of the " + whole.format(samples) + (samples === 1 ? " sample" : " samples") + " " + where + (merged && ", which are merged where shorter than " + merged);
+    }
+    count();
+  }
+
+  function count() {
+    shown.rows = shown.part ? rowsOfPart(data, shown.scope, shown.part) : rowsOf(data, shown.scope);
     refreshAll();
   }
 
@@ -193,5 +211,5 @@ function linesView() {
   }
   if (files.length) files[0].box.open = true;
   refreshAll();
-  return { search, select, showScope };
+  return { search, select, showScope, showPart };
 }

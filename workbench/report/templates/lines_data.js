@@ -1,3 +1,5 @@
+import { independent, offBy } from "./digits.js";
+
 // The lines of a profile as the page's data has them (lines.py): what is shown of a file, and figures by scope.
 
 const STEPS = 5; // of heat
@@ -21,7 +23,7 @@ const titles = {
   lock: "of self: waiting for the interpreter's lock (GIL)",
 };
 
-// Returns the figures of a scope, null: of the whole run, by file and line: { file, line, name, figures: {key: [share, half]} }.
+// Returns the figures of a scope, null: everywhere, in the whole run, by file and line: { file, line, name, figures: {key: [share, half]} }.
 export function rowsOf(data, scope) {
   const rows = scope === null ? data.run : (data.scopes.find(([name]) => name === scope) || [scope, []])[1];
   const columns = lineColumns(data);
@@ -31,6 +33,39 @@ export function rowsOf(data, scope) {
     columns.forEach(({ key }, i) => (figures[key] = [numbers[2 * i] / data.unit, numbers[2 * i + 1] / data.unit]));
     found.set(rowKey(file, line), { file, line, name, figures });
   }
+  return found;
+}
+
+// Returns the same of a part of the run; `part` is what its samples have by group, as `linesBetween` returns it.
+export function rowsOfPart(data, scope, part) {
+  const columns = lineColumns(data);
+  const place = data.cpu ? 3 : 2; // of what was done
+  const inside = scope === null ? null : data.scopes.findIndex(([name]) => name === scope);
+  const amount = data.by_time ? part.time : part.samples;
+  const sums = data.run.map(() => new Float64Array(columns.length));
+  data.groups.forEach(([path, work, set], group) => {
+    if (!part.samples[group] || (inside !== null && !data.scope_sets[set].includes(inside))) return;
+    const [top, ...lines] = data.paths[path];
+    for (const row of lines) sums[row][1] += amount[group];
+    if (top < 0) return;
+    sums[top][0] += amount[group];
+    if (data.cpu) sums[top][2] += part.cpu[group];
+    if (work >= 0) sums[top][place + work] += amount[group];
+  });
+  const add = (sum, each) => sum + each;
+  const all = amount.reduce(add, 0);
+  const time = part.time.reduce(add, 0);
+  const cpu = part.cpu?.reduce(add, 0);
+  const worth = independent(part.samples.reduce(add, 0), time, part);
+  const ofCpu = part.squares > 0 ? independent((cpu * cpu) / part.squares, time, part) : 0; // of unequal ones
+  const figure = (sum, whole, samples) => (whole > 0 ? [sum / whole, offBy(sum / whole, samples)] : [0, 0]);
+  const found = new Map();
+  data.run.forEach(([file, line, name], row) => {
+    if (!sums[row][0] && !sums[row][1]) return;
+    const figures = {};
+    columns.forEach(({ key }, i) => (figures[key] = key === "CPU" ? figure(sums[row][i], cpu, ofCpu) : figure(sums[row][i], all, worth)));
+    found.set(rowKey(file, line), { file, line, name, figures });
+  });
   return found;
 }
 

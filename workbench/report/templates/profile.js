@@ -2,9 +2,9 @@
 
 import { amount, html, matcher, whole } from "../../render/words.js";
 import { framesOf } from "./callers.js";
-import { giveOrTake, offBy } from "./digits.js";
+import { giveOrTake, independent, offBy } from "./digits.js";
 import { frameTable } from "./frame_table.js";
-import { sampleRows, scopeRows, sidePanel } from "./side_panel.js";
+import { figuresOfCalls, sampleRows, scopeRows, sidePanel } from "./side_panel.js";
 import { readAddress, writeAddress } from "./workspace_address.js";
 
 const SCOPE = 0; // the kind of frames that are scopes
@@ -21,9 +21,10 @@ function begin() {
   const switches = [...workspace.querySelectorAll(".switch button")];
   const find = workspace.querySelector(".find");
   const found = workspace.querySelector(".found");
+  const chooser = workspace.querySelector(".thread select");
   const rangeBar = workspace.querySelector(".range");
   const timelines = [...workspace.querySelectorAll("#timeline .chart[data-of]")]
-    .map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg") }))
+    .map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg"), isMerged: "merged" in box.dataset }))
     .filter(({ svg }) => svg.chart); // one without events has no script
   const sources = [...workspace.querySelectorAll("#flame > .part")].map(sourceOf);
   const sourceKeys = sources.map(({ key }) => key);
@@ -42,7 +43,9 @@ function begin() {
     for (const frame of data.frames) frame[1] = data.places[frame[1]];
     data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]).reverse()); // the first of a key counts
     const source = { key, part, tablePart, keyOf, data, chart: part.querySelector(".chart > svg") };
-    source.timeline = timelines.find(({ of }) => of === "profile" || of === key)?.svg;
+    const timeline = timelines.find(({ of }) => of === "profile" || of === key);
+    source.timeline = timeline?.svg;
+    source.hasCalls = key !== "scopes" || !timeline?.isMerged; // in parts of the run, too
     source.table = frameTable(tablePart, data.frames, (i) => choose(frameAt(data, i), source));
     return source;
   }
@@ -59,26 +62,38 @@ function begin() {
     return view.frames.findIndex(([name, place]) => (name === frame.name || (start && name.startsWith(start))) && (!frame.place || !place || place === frame.place));
   }
 
-  // --- the part of the run that the timeline has in view
+  // --- the part of the run that is shown: what the timeline has in view, or one thread, or both
 
-  const rangeOf = (source) => (state.range && source.timeline && source.timeline === rangeIn ? state.range : null);
+  let part = null; // the same object as long as it is the same part
 
-  // Returns the tree of a source within the range; null: the whole run.
-  function treeOf(source) {
-    const range = rangeOf(source);
-    if (!range) return null;
-    if (source.range !== range) {
-      source.range = range;
-      source.tree = source.timeline.chart.treeOf(source.key === "scopes" ? "spans" : "samples", range);
-      source.view = framesOf(source.tree, source.keyOf);
-      source.view.samples = source.key === "samples" ? independent(source.tree, range) : undefined;
-    }
-    return source.tree;
+  function updatePart() {
+    const { range, thread } = state;
+    if (!range && thread === null) part = null;
+    else if (part?.range !== range || part?.thread !== thread) part = { range, thread, tracks: thread === null ? null : [thread] };
+    state.part = part;
   }
 
-  // How many samples of a tree are independent: threads that are sampled at one moment are not.
-  function independent({ calls, total }, { from, to }) {
-    return calls.reduce((sum, count) => sum + count, 0) / Math.max(1, total[0] / (to - from));
+  const chartOf = (svg) => svg && (part?.range ? svg === rangeIn : part) && svg.chart;
+  const timeOf = (svg) => part.range || svg.chart.whole;
+
+  function whereOf() {
+    const thread = part.thread !== null && "on " + chooser.selectedOptions[0].textContent;
+    return [thread, part.range && "in the range"].filter(Boolean).join(", ");
+  }
+
+  // Returns the tree of a source within the part; null: the whole run.
+  function treeOf(source) {
+    const { timeline, key } = source;
+    const chart = chartOf(timeline);
+    if (!chart) return null;
+    if (source.part !== part) {
+      source.part = part;
+      source.tree = chart.treeOf(key === "scopes" ? "spans" : "samples", timeOf(timeline), part.tracks);
+      source.view = framesOf(source.tree, source.keyOf);
+      const samples = source.tree.calls.reduce((sum, count) => sum + count, 0);
+      source.view.samples = key === "samples" ? independent(samples, source.tree.total[0], timeOf(timeline)) : undefined;
+    }
+    return source.tree;
   }
 
   const viewOf = (source) => (treeOf(source) ? source.view : source.data);
@@ -96,7 +111,8 @@ function begin() {
       const i = index.get(source.keyOf(frame));
       if (i === undefined) return null;
       const [, , , total, self, count] = frames[i];
-      return { total, self, count, share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0, samples };
+      const calls = source.hasCalls ? { count } : {};
+      return { total, self, ...calls, share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0, samples };
     });
   }
 
@@ -109,7 +125,7 @@ function begin() {
       follow: {
         search: (text) => source.chart.chart.search(text),
         frame: (frame) => source.chart.chart.select(frame),
-        range: () => source.chart.chart.showTree(treeOf(source)),
+        part: () => source.chart.chart.showTree(treeOf(source)),
       },
     },
     {
@@ -117,7 +133,7 @@ function begin() {
       follow: {
         search: (text) => source.table.search(text ? matcher(text) : null),
         frame: (frame) => source.table.select(placeOf(source.data, source, frame)),
-        range: () => source.table.showFigures(figuresOf(source)),
+        part: () => source.table.showFigures(figuresOf(source)),
       },
     },
   ]);
@@ -127,6 +143,7 @@ function begin() {
       follow: { search: (text) => svg.chart.search(text), frame: (frame) => svg.chart.select(frame) },
     });
   const lines = document.getElementById("lines");
+  const ofLines = timelines.find(({ of }) => of !== "scopes")?.svg; // lines are of samples
   if (lines)
     followers.push({
       isShown: () => isShown("lines"),
@@ -136,9 +153,14 @@ function begin() {
           if (!frame || isScope(frame)) lines.chart.showScope(frame && frame.name);
           lines.chart.select(frame);
         },
+        part: () => {
+          const chart = chartOf(ofLines);
+          if (chart) lines.chart.showPart((size) => chart.linesBetween(size, timeOf(ofLines), part.tracks), whereOf());
+          else lines.chart.showPart(null);
+        },
       },
     });
-  for (const follower of followers) follower.had = { search: "", frame: null, range: null };
+  for (const follower of followers) follower.had = { search: "", frame: null, part: null };
 
   function show() {
     for (const tab of tabs) {
@@ -150,6 +172,8 @@ function begin() {
     for (const button of switches) button.setAttribute("aria-pressed", button.dataset.source === state.source);
     for (const source of sources) source.part.hidden = source.tablePart.hidden = source !== current();
     workspace.dataset.tab = state.tab;
+    updatePart();
+    chooser.value = state.thread ?? "";
     if (find.value !== state.search) find.value = state.search;
     for (const { isShown: isThere, follow, had } of followers)
       if (isThere())
@@ -184,7 +208,7 @@ function begin() {
     const { from, to } = state.range;
     const { of } = timelines.find(({ svg }) => svg === rangeIn); // each source has its own where their clocks differ
     const which = of === "profile" || sources.length < 2 ? "" : " of the " + of;
-    const but = state.tab === "lines" ? ": the lines are of the whole run" : "";
+    const but = state.tab === "lines" && !chartOf(ofLines) ? ": the lines are of the whole run" : "";
     rangeBar.firstElementChild.textContent = amount(to - from, "ns") + " from " + amount(from, "ns") + which + but;
   }
 
@@ -209,7 +233,7 @@ function begin() {
     const view = viewOf(source);
     const isPart = view !== source.data;
     const about = source.key === "samples" ? "≈ " : "";
-    const note = isPart ? "in the range that the timeline shows" : "";
+    const note = isPart ? whereOf() + (source.hasCalls ? "" : "; short calls are merged there, and not counted") : "";
     const i = placeOf(view, source, state.frame);
     workspace.classList.toggle("chosen", i >= 0);
     if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, note: state.frame ? named(state.frame) + " is not there" : note });
@@ -236,17 +260,28 @@ function begin() {
   function rowsOf(source, view, i) {
     const isPart = view !== source.data;
     const { data } = source;
-    if (source.key === "scopes") return scopeRows(view.frames[i], view.all, isPart ? null : data.calls[i], isPart ? null : data.seen[i]);
+    if (source.key === "scopes") return rowsOfScope(source, view, i);
     const exact = view.frames[i][2] === SCOPE && sources.find(({ key }) => key === "scopes");
     if (exact) {
       const ofScope = viewOf(exact);
       const at = ofScope.index.get(view.frames[i][0]);
-      if (at !== undefined && (ofScope !== exact.data) === isPart)
-        return scopeRows(ofScope.frames[at], ofScope.all, isPart ? null : exact.data.calls[at], isPart ? null : exact.data.seen[at]);
+      if (at !== undefined && (ofScope !== exact.data) === isPart) return rowsOfScope(exact, ofScope, at);
     }
     const of = (time) => [giveOrTake(time / view.all, offBy(time / view.all, view.samples))];
     const [, , , total, self] = view.frames[i];
     return sampleRows(view.frames[i], view.all, isPart ? of(total) : data.seen[i], isPart ? of(self) : data.own[i]);
+  }
+
+  function rowsOfScope(source, { frames, all }, i) {
+    const { data, timeline, hasCalls } = source;
+    if (!chartOf(timeline)) return scopeRows(frames[i], all, data.calls[i], data.seen[i]);
+    const [name, place, kind, total, self, count] = frames[i];
+    if (!hasCalls) return scopeRows([name, place, kind, total, self, null], all, null, null);
+    const calls = timeline.chart.callsOf(name, timeOf(timeline), part.tracks);
+    const rows = scopeRows(frames[i], all, figuresOfCalls(calls), null);
+    const at = rows.findIndex(([what]) => what === "mean");
+    if (at >= 0 && calls.length < count) rows.splice(at, 0, ["whole calls", whole.format(calls.length)]);
+    return rows;
   }
 
   // --- what people do
@@ -262,6 +297,14 @@ function begin() {
   });
   for (const button of switches) button.addEventListener("click", () => change({ source: button.dataset.source }));
   find.addEventListener("input", () => change({ search: find.value }));
+  if (timelines.length === 1)
+    timelines[0].svg.chart.ready.then(() => {
+      const tracks = timelines[0].svg.chart.tracks().filter(({ spans, samples }) => spans || samples);
+      for (const { number, title } of tracks) html("option", "", title, chooser).value = number;
+      chooser.parentNode.hidden = tracks.length < 2;
+      show();
+    });
+  chooser.addEventListener("change", () => change({ thread: chooser.value === "" ? null : Number(chooser.value) }));
   rangeBar.lastElementChild.addEventListener("click", () => {
     rangeIn?.chart.setRange(null);
     change({ range: null });
@@ -325,13 +368,15 @@ function begin() {
     const said = readAddress(location.hash.slice(1), tabKeys, sourceKeys);
     if (!said) return show();
     const [range, had] = [said.range, state.range];
-    change({ ...said, range: null });
+    change({ ...said, range: null, thread: null });
+    const { thread } = said;
     const timeline = current()?.timeline || timelines[0]?.svg;
-    if ((!range && !had) || !timeline) return;
+    if ((!range && !had && thread === null) || !timeline) return;
     await timeline.chart.ready;
     rangeIn = timeline;
     timeline.chart.setRange(range);
-    change({ range });
+    const isThere = [...chooser.options].some(({ value }) => value === String(thread));
+    change({ range: timeline.chart.range(), thread: isThere ? thread : null }); // a range may be all of the run
   }
 
   workspace.classList.add("live");

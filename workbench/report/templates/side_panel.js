@@ -1,10 +1,12 @@
 // What is known of the selected frame: its figures, its callers and its callees. Names only ever become text nodes.
 
-import { amount, html, share, whole } from "../../render/words.js";
+import { html, share, whole } from "../../render/words.js";
 import { NOBODY, REST } from "./callers.js";
+import { digits } from "./digits.js";
 
 const SELF = -3;
 const WORDS = { [NOBODY]: "nobody: outermost", [REST]: "all others", [SELF]: "itself: self time" };
+const time = (ns) => digits(ns).join(" ");
 const HEAVIEST = 12; // frames that are listed while none is selected
 
 // Calls `choose` with the number of a frame, and `showLines` where the reader asks for the source of the selected one.
@@ -27,7 +29,7 @@ export function sidePanel(panel, choose, showLines) {
       const inner = html(other >= 0 ? "button" : "span", "", undefined, item);
       if (other >= 0) html("span", "name", frames[other][0], inner);
       else html("em", "", WORDS[other], inner);
-      html("span", "amount", about + amount(took, "ns") + " · " + share(took, total), inner);
+      html("span", "amount", about + time(took) + " · " + share(took, total), inner);
       if (other < 0) continue;
       inner.type = "button";
       inner.title = frames[other][1] || frames[other][0].slice(0, 300);
@@ -76,18 +78,29 @@ export function sidePanel(panel, choose, showLines) {
   };
 }
 
+const MIN_CALLS = { 50: 2, 95: 20, 99: 100 }; // of which a percentile is known, as in tables.py
+
+// The wall time, which is not known, mean, percentiles and longest of calls from short to long; null where there is none.
+export function figuresOfCalls(calls) {
+  if (!calls.length) return null;
+  const percentile = (of) => (calls.length >= MIN_CALLS[of] ? calls[Math.ceil((calls.length * of) / 100) - 1] : null);
+  const mean = calls.reduce((sum, each) => sum + each, 0) / calls.length;
+  return [undefined, mean, percentile(50), percentile(95), percentile(99), calls[calls.length - 1]];
+}
+
 // The figures of a scope, which are exact: [what, text], the percentiles of its calls only where they are known.
 export function scopeRows([, , , total, self, count], all, ofCalls, seen) {
   const rows = [];
   const [wall, mean, p50, p95, p99, longest] = ofCalls || [];
   const isCarried = wall !== undefined && wall !== total;
-  if (isCarried) rows.push(["wall", amount(wall, "ns")]);
-  rows.push([isCarried ? "CPU × workers" : "total", amount(total, "ns") + " · " + share(total, all)]);
-  rows.push(["self", amount(self, "ns") + " · " + share(self, total) + " of it"], ["calls", whole.format(count)]);
+  if (isCarried) rows.push(["wall", time(wall)]);
+  rows.push([isCarried ? "CPU × workers" : "total", time(total) + " · " + share(total, all)]);
+  rows.push(["self", time(self) + " · " + share(self, total) + " of it"]);
+  if (count !== null) rows.push(["calls", whole.format(count)]);
   if (count > 1 && mean !== undefined) {
-    rows.push(["mean", amount(mean, "ns")]);
-    for (const [what, value] of [["p50", p50], ["p95", p95], ["p99", p99]]) if (value !== null) rows.push([what, amount(value, "ns")]);
-    rows.push(["max", amount(longest, "ns")]);
+    rows.push(["mean", time(mean)]);
+    for (const [what, value] of [["p50", p50], ["p95", p95], ["p99", p99]]) if (value !== null) rows.push([what, time(value)]);
+    rows.push(["max", time(longest)]);
   }
   if (seen) rows.push(["of samples", seen[0]], ["samples", whole.format(seen[1])]);
   return rows;
@@ -98,6 +111,6 @@ export function sampleRows([, , , total, self, count], all, seen, own) {
   const rows = [["of samples", seen ? seen[0] : share(total, all)]];
   if (seen && seen.length > 1) rows.push(["samples", whole.format(seen[1])]);
   rows.push(["on top", (own ? own[0] : share(self, all)) + " · " + whole.format(count)]);
-  rows.push(["total", "≈ " + amount(total, "ns")], ["self", "≈ " + amount(self, "ns")]);
+  rows.push(["total", "≈ " + time(total)], ["self", "≈ " + time(self)]);
   return rows;
 }

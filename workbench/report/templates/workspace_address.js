@@ -1,6 +1,6 @@
 // What the workspace shows, as the fragment of the page's address, so that a link shows the same to somebody else.
 
-const KEYS = ["tab", "source", "search", "name", "from"];
+const KEYS = ["tab", "source", "search", "name", "from", "thread"];
 
 // A fragment that is the name of a tab alone, as in index.html#timeline, opens it. Returns null for one that is no
 // address of the workspace, such as that of another part of the page.
@@ -14,6 +14,7 @@ export function readAddress(fragment, tabs, sources) {
     source: one("source", sources),
     search: said.get("search") || "",
     frame: said.has("name") ? { name: said.get("name"), place: said.get("place") || "" } : null,
+    thread: /^\d+$/.test(said.get("thread")) ? Number(said.get("thread")) : null,
     range: from >= 0 && to > from ? { from, to } : null,
   };
 }
@@ -29,6 +30,7 @@ export function writeAddress(state, tabs, sources) {
     said.set("name", state.frame.name.slice(0, MAX_LETTERS));
     if (state.frame.place) said.set("place", state.frame.place.slice(0, MAX_LETTERS));
   }
+  if (state.thread !== null) said.set("thread", state.thread);
   if (state.range) {
     said.set("from", Math.round(state.range.from));
     said.set("to", Math.round(state.range.to));

@@ -24,14 +24,7 @@ def fit_case(
 ) -> Case:
     """Set one training up: data, network and initial weights; the same for every optimiser of a seed."""
     data = problem(PROBLEM)
-    model = (
-        Sequential.builder(inputs=1)
-        .dense(20, "tanh")
-        .dense(20, "tanh")
-        .dense(10, "tanh")
-        .dense(1, "linear")
-        .build(seed=seed, initial=initial)
-    )
+    model = network(seed, initial)
 
     def run() -> History:
         return model.fit(
@@ -51,16 +44,25 @@ def fit_case(
 
     def quality(history: History) -> dict[str, float]:
         """Return the errors after the last epoch: in scaled [−1, 1] units, and on a dense grid in the data's own."""
-        grid = np.linspace(data.x.min(), data.x.max(), GRID).reshape(-1, 1)
-        wrong = model.predict(grid) - data.truth(grid)
         return {
             "training MSE": history.train_mse[-1],
             "validation MSE": history.validation_mse[-1],
             "test MSE": history.test_mse[-1],
-            "grid MSE": float(np.mean(wrong * wrong)),
+            "grid MSE": grid_mse(model),
         }
 
     return Case(run=run, quality=quality, steps=lambda history: history.seconds, keep=keep, curve=curve)
+
+
+def network(seed: int, initial: str = "nguyen-widrow") -> Sequential:
+    """Return the 1-20-20-10-1 network with the initial weights of a seed."""
+    builder = Sequential.builder(inputs=1).dense(20, "tanh").dense(20, "tanh").dense(10, "tanh")
+    return builder.dense(1, "linear").build(seed=seed, initial=initial)
+
+
+def grid_mse(model: Sequential) -> float:
+    """Return the mean squared distance of a fitted network from the true function, on the dense grid."""
+    return float(np.mean(np.square(_grid_residuals(model).residual)))
 
 
 def curve(history: History) -> list[tuple[float, float]]:
@@ -70,7 +72,11 @@ def curve(history: History) -> list[tuple[float, float]]:
 
 def residuals(folder: Path) -> Residuals:
     """Return how far the model that a training left in a folder is from the true function."""
-    model, data = Sequential.load(folder / "net.npz"), problem(PROBLEM)
+    return _grid_residuals(Sequential.load(folder / "net.npz"))
+
+
+def _grid_residuals(model: Sequential) -> Residuals:
+    data = problem(PROBLEM)
     grid = np.linspace(data.x.min(), data.x.max(), GRID).reshape(-1, 1)
     return Residuals(grid.ravel(), (model.predict(grid) - data.truth(grid)).ravel())
 
