@@ -129,7 +129,7 @@ def test_the_page_says_what_was_measured(python, tmp_path):
     assert "main loop" in again
     assert f"attached to PID {program.pid} for 1" in (tmp_path / "out" / "index.html").read_text()
     assert counted["by"] == "line"
-    assert counted["attributed"] > counted["outside"]
+    assert counted["attributed"] > 0
 
 
 def started(pid, folder, *options):
