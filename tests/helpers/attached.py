@@ -178,6 +178,7 @@ class Running:
 
 def pythons() -> dict[str, tuple[str, ...]]:
     """Return Pythons with workbench at hand, by name: that of the tests, and those that the environment names."""
-    named = [each for each in os.environ.get(PYTHONS, "").split(":") if each]
-    own = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
-    return {own: (sys.executable,)} | {each: tuple(shlex.split(each)) for each in named}
+    named = [tuple(shlex.split(each)) for each in os.environ.get(PYTHONS, "").split(":") if each]
+    ask = 'import sys; print(f"Python {sys.version_info[0]}.{sys.version_info[1]}")'
+    found = [(sys.executable,), *named]
+    return {subprocess.check_output([*words, "-c", ask], text=True).strip(): words for words in found}
