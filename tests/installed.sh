@@ -54,5 +54,8 @@ install "$wheel[trainer]"
 "$venv/bin/workbench" train --problem multimodal_1d --epochs 2
 install "$wheel[bench]"
 "$venv/bin/workbench" bench reference --dry-run
+install pytest
+echo 'def test_sum(): assert sum(range(1000))' >test_sum.py
+grep -q 'open tests/index.html' <<<"$("$venv/bin/pytest" -q --workbench-profile=tests)" || fail 'pytest leaves no profile'
 install "$wheel[all]"
 "$venv/bin/scopebench" doctor --brief

@@ -29,7 +29,7 @@ from workbench.bench.analysis.sessions import (
     sound,
 )
 from workbench.bench.analysis.verdict import EQUIVALENT, SURE
-from workbench.bench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, recorded_verdict
+from workbench.bench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, PairVerdict, recorded_verdict
 from workbench.bench.results.results import FILE, Results
 from workbench.bench.run.fingerprint import changes
 from workbench.bench.stats.intervals import Estimate, median_interval
@@ -63,18 +63,31 @@ class JudgedSession(Session):
     """One experiment among several, with its verdicts."""
 
     @cached_property
-    def pills(self) -> dict[str, list[Pill]]:
-        """The verdicts on each variant; on the new side of a revision that of its gate."""
-        verdict, baseline = recorded_verdict(self.results), self.results.baseline
-        if verdict is None:
-            return {name: pills_of(each, baseline) for name, each in self.comparisons.items()}
-        gates = {self.results.head.pairs[pair.variant][1]: pair.verdict for pair in verdict.pairs}
-        return {
-            name: [Pill(GATE_KINDS[gates[each.variant]], gates[each.variant])]
-            if each.variant in gates
-            else [Pill("baseline", "base")]
-            for name, each in self.comparisons.items()
-        }
+    def gates(self) -> dict[str, PairVerdict] | None:
+        """Of a comparison of revisions: by the name of each new side its verdict."""
+        verdict, pairs = recorded_verdict(self.results), self.results.head.pairs
+        return None if verdict is None else {pairs[pair.variant][1]: pair for pair in verdict.pairs}
+
+    def pills(self, c: VariantComparison) -> list[Pill]:
+        """Return the verdicts on a variant; on the new side of a revision that of its gate."""
+        if self.gates is None:
+            return pills_of(c, self.results.baseline)
+        if c.variant not in self.gates:
+            return [Pill("baseline", "base")]
+        verdict = self.gates[c.variant].verdict
+        return [Pill(GATE_KINDS[verdict], verdict)]
+
+    def kind(self, c: VariantComparison, *, is_time: bool) -> str:
+        """Return the verdict on a variant's time or quality alone: a class of `plots.css`."""
+        if self.gates is not None:
+            pair = self.gates.get(c.variant)
+            finding = pair and (pair.speed if is_time else pair.quality)
+            return GATE_KINDS[finding.verdict] if finding is not None else "baseline"
+        if c.variant == self.results.baseline:
+            return "baseline"
+        if not is_time:
+            return f"error-{c.quality_verdict.kind.replace(' ', '-')}"
+        return c.speed.kind if c.speed is not None else "inconclusive"
 
 
 @dataclass(frozen=True)
@@ -210,7 +223,7 @@ def _series(group: Sequence[JudgedSession], name: str, measure: Measure, band: f
     if not any(estimates):
         return None
     points = [
-        None if each is None else _point(session, name, each, measure)
+        None if each is None else _point(session, session.comparisons[name], each, measure)
         for session, each in zip(group, estimates, strict=True)
     ]
     marks, said = [], []
@@ -227,12 +240,10 @@ def _series(group: Sequence[JudgedSession], name: str, measure: Measure, band: f
     return VariantSeries(printable(name), summary, chart, said)
 
 
-def _point(session: JudgedSession, name: str, estimate: Estimate, measure: Measure) -> TimePoint:
-    kind = session.pills[name][0].kind
-    if session.analysis.check.void:
-        kind = "inconclusive"
+def _point(session: JudgedSession, c: VariantComparison, estimate: Estimate, measure: Measure) -> TimePoint:
+    kind = session.kind(c, is_time=measure.is_time)
     words = f"{measure.words(estimate.value)} {interval(estimate, measure.words)}"
-    verdicts = ", ".join(pill.text for pill in session.pills[name])
+    verdicts = ", ".join(pill.text for pill in session.pills(c))
     when = f"{session.label}, {moment(session.results.head.started)}"
     return TimePoint(estimate.value, estimate.low, estimate.high, kind, f"{when}: {words}, {verdicts}")
 
@@ -328,7 +339,7 @@ def _cell(session: JudgedSession, name: str) -> Cell:
     comparison = session.comparisons.get(name)
     if comparison is None:
         return NOTHING
-    pills = session.pills[name]
+    pills = session.pills(comparison)
     if comparison.value is None:
         return Cell("", pills=pills)
     speed = comparison.speed

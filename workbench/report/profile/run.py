@@ -18,6 +18,7 @@ from workbench.capture.program import Capture
 from workbench.capture.samplers import PY_SPY, TRACE
 from workbench.capture.samplers.py_spy import read_trace
 from workbench.capture.source_scopes import scopes_of_sources
+from workbench.capture.sources import read_cells, read_sources
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
 from workbench.profile import (
@@ -29,7 +30,6 @@ from workbench.profile import (
     without_samples,
 )
 from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
-from workbench.report.profile.sources import read_cells, read_sources
 from workbench.report.profile.summary import SUMMARY, Summary, read_summary
 from workbench.text import as_amount
 
