@@ -8,7 +8,6 @@ It runs the suite `workbench bench matlab`. What is not installed is left out, a
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import tempfile
@@ -18,12 +17,13 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the runs, for what the page sa
 
 from measured import options_of, write_page
 
-from workbench.bench.analysis.analysis import Analysis, VariantComparison, analyse
+from workbench.bench.analysis.analysis import Analysis, analyse
 from workbench.bench.run.experiment import BenchOptions, run_suite
 from workbench.bench.run.rounds import RoundProgress
 from workbench.report.bench.markdown import experiment_markdown
+from workbench.report.bench.tables import target_table
 from workbench.suites.reference.matlab import DESCRIPTIONS, suite
-from workbench.text import as_scientific, as_seconds, for_markdown
+from workbench.text import for_markdown
 
 BUDGET_S = 540.0
 NOTES = """
@@ -48,19 +48,15 @@ def page_table(columns: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def targets(analysis: Analysis) -> list[str]:
-    """Return the median time to each target, and in how many rounds it was reached."""
-    first = analysis.comparisons[0].targets
-    columns = ["variant", *(f"to {as_scientific(each.target)}" for each in first)]
-    return page_table(columns, [[c.variant, *_times(c)] for c in analysis.comparisons])
-
-
-def _times(c: VariantComparison) -> list[str]:
-    cells = []
-    for each in c.targets:
-        seconds = each.seconds.value if each.seconds is not None else math.inf
-        time = as_seconds(seconds) if math.isfinite(seconds) else "never"
-        cells.append(f"{time}, {each.hits} of {each.rounds}")
-    return cells
+    """Return the time to each target, with its interval, and in how many rounds it was reached."""
+    table = target_table(analysis)
+    assert table is not None
+    rows = []
+    for row in table.rows:
+        found = zip(row.cells[0::3], row.cells[1::3], strict=True)
+        times = [f"{time.text} {time.note}, {reached.text}" for reached, time in found]
+        rows.append([row.name, *times])
+    return page_table(["variant", *(column.group for column in table.columns[0::3])], rows)
 
 
 def main() -> None:
@@ -86,7 +82,7 @@ def main() -> None:
         "",
         *experiment_markdown(analysis),
         "",
-        "## Seconds to an error",
+        "## Time to an error, and the rounds in which it was reached",
         *targets(analysis),
         "",
         "## What ran",

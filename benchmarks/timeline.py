@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TRACKS = 8
 SAMPLES = 100_000
+LINES = 300
+"""Kinds of samples that a page distinguishes: by line, kind of work and scopes."""
 FUNCTIONS = 8
 """Python and native functions of each sample, on top of its scopes."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -57,15 +59,18 @@ PAN = """async ([way, frames]) => {
 }"""
 
 
-# Returns the milliseconds of the trees of a range: the first one, which finds the nodes, and one of each kind after it.
-TREES = """(total) => {
+# Returns the milliseconds of the trees of a range: the first one, which finds the nodes, and one of each kind after it;
+# then of the lines in it, at first and again.
+TREES = """([total, lines]) => {
   const { chart } = document.documentElement;
   const range = { from: 0.1 * total, to: 0.9 * total };
-  return ['spans', 'spans', 'samples'].map((part) => {
+  const took = (work) => {
     const began = performance.now();
-    chart.treeOf(part, range);
+    work();
     return performance.now() - began;
-  });
+  };
+  const trees = ['spans', 'spans', 'samples'].map((part) => took(() => chart.treeOf(part, range)));
+  return [...trees, ...[1, 2].map(() => took(() => chart.linesBetween(lines, range)))];
 }"""
 
 SECOND_FRAME = """async () => {
@@ -125,6 +130,8 @@ def _samples(stacks: Any, until_ns: int, draw: np.random.Generator) -> Samples:
         np.arange(count) * period,
         np.full(count, period),
         np.ones(count, dtype=np.int32),
+        draw.integers(0, period, count),
+        line=draw.integers(0, LINES, count).astype(np.int32),
     )
 
 
@@ -167,7 +174,7 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
         path = Path(folder) / "million.svg"
         for _ in range(rounds):
             began = time.perf_counter()
-            svg = timeline_svg(profile, title="A million spans", subtitle="eight tracks")
+            svg = timeline_svg(profile, title="A million spans", subtitle="eight tracks", has_lines=True)
             encoding.append(time.perf_counter() - began)
         path.write_text(svg, encoding="utf-8")
         size = path.stat().st_size / 1e6
@@ -199,7 +206,7 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
             between, own = _pan(page, "drag")
             frames.setdefault("drag, 1/1024 of it with its samples", []).extend(between)
             drawing.setdefault("drag, 1/1024 of it with its samples", []).extend(own)
-            trees.append(page.evaluate(TREES, int(total)))
+            trees.append(page.evaluate(TREES, [int(total), LINES]))
             browser.close()
     rows = [
         exact("file", size, "MB", 30),
@@ -208,6 +215,7 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
         median("of which the page's thread works", work, "s"),
     ]
     names = ("the first tree of a range", "a later tree of spans", "a later tree of samples")
+    names += ("the first lines of a range", "later lines of a range")
     rows += [
         median(name, list(values), "ms", 150)
         for name, values in zip(names, zip(*trees, strict=True), strict=True)

@@ -107,7 +107,7 @@ def test_an_unused_plugin_is_light(pytester: pytest.Pytester) -> None:
     assert "workbench.pytest_plugin" in loaded
     assert not {name.partition(".")[0] for name in loaded} & {"numpy", "click", "rich", "msgspec", "jinja2"}
     parts = {name.split(".")[1] for name in loaded if name.startswith("workbench.")}
-    assert parts <= {"pytest_plugin", "scopes"}
+    assert parts <= {"pytest_plugin", "scopes"}, parts
 
 
 def test_scopes_and_outcomes(pytester: pytest.Pytester) -> None:
@@ -179,6 +179,13 @@ def test_a_profile_of_each_test(pytester: pytest.Pytester) -> None:
         folder = pytester.path / "prof" / "tests" / f"test-it-py-test-{name}"
         assert {path[0] for path in paths(read_run(folder).scopes)} == {f"test_it.py::test_{name}"}
         assert "../../index.html" in (folder / "index.html").read_text()
+    (folder / "mine").touch()
+    profiled(pytester, "--workbench-each", "-k", "one")
+    assert [each.name for each in sorted((pytester.path / "prof" / "tests").iterdir())] == [
+        "test-it-py-test-one",
+        "test-it-py-test-two",
+    ]
+    assert [each.name for each in folder.iterdir() if not each.name.startswith(".")] == ["mine"]
 
 
 def test_workers_of_xdist_are_processes_of_one_recording(pytester: pytest.Pytester) -> None:

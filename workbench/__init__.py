@@ -38,8 +38,17 @@ _LAZY = {
 
 def load_ipython_extension(shell: object) -> None:
     """Define `%profile`, `%%profile` and `%%bench`; IPython calls it for `%load_ext workbench`."""
-    from workbench.cli.notebook import define_magics
+    try:
+        from workbench.cli.notebook import define_magics
+    except ModuleNotFoundError as error:
+        from IPython.core.error import UsageError
 
+        from workbench.extras import missing_extra
+
+        line = missing_extra(error, "profile")
+        if line is None:
+            raise
+        raise UsageError(f"%load_ext workbench: {line}") from None
     define_magics(shell)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from workbench.bench import Case, Curve, Suite, axis, load_suite
 from workbench.bench.design.axes import chosen_variants
 from workbench.bench.design.suite import folder_names
-from workbench.bench.run.experiment import BenchOptions, run_suite
+from workbench.bench.run.experiment import BenchOptions, planned, run_suite
 from workbench.errors import InvalidInputError
 
 HEAD = "from workbench.bench import Case, Suite, axis\n"
@@ -268,13 +269,22 @@ def test_a_program_may_time_itself() -> None:
     assert curve.points == [(1.0, 0.5), (2.0, 0.25)]
 
 
-def test_what_cannot_run_here_is_left_out() -> None:
-    """Unavailable variants are no variants, and each has a line with the reason; the baseline must be available."""
-    variants = {"ours": {}, "theirs": {}}
-    suite = Suite("peers", variants=variants, unavailable={"theirs": "not installed"})
-    assert list(suite.variants) == ["ours"]
-    assert suite.left_out() == ["theirs is left out: not installed"]
+def test_what_cannot_run_here_is_left_out(write_suite: Callable[..., Path], tmp_path: Path) -> None:
+    """Unavailable variants are no variants, each has a line with the reason, and to ask for one is an error."""
+    head = """
+from workbench.bench import Case, Suite
+variants = {"ours": {"how": "own"}, "theirs": {"how": "library"}, "third": {"how": "own"}}
+suite = Suite("peers", variants=variants, unavailable={"theirs": "not installed"})
+"""
+    path = str(write_suite("return Case(run=lambda: sum(range(100_000)))", head=head))
+    options = BenchOptions(path, tmp_path / "run", rounds=1, profiled=False)
+    said: list[str] = []
+    assert run_suite(options, say=said.append).variants == ["ours", "third"]
+    assert said == ["theirs is left out: not installed"]
+    with pytest.raises(InvalidInputError, match=r"^theirs is left out: not installed$"):
+        planned(replace(options, axes={"how": ("library",)}))
+    assert "theirs is left out: not installed" not in planned(replace(options, axes={"how": ("own",)}))
     with pytest.raises(
         InvalidInputError, match=r"^ours, the baseline of suite 'peers', cannot run here: no GPU"
     ):
-        Suite("peers", variants=variants, unavailable={"ours": "no GPU"})
+        Suite("peers", variants={"ours": {}}, unavailable={"ours": "no GPU"})

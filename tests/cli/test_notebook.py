@@ -65,6 +65,7 @@ def cells(folder: Path) -> list:
         "%profile",
         "%profile --help",
         "%%profile ends\nraise SystemExit(3)",
+        "%%profile clicks\nimport click\nraise click.exceptions.Exit(3)",
         allow_errors=True,
     ).cells
 
@@ -74,6 +75,8 @@ def test_a_cell(cells: list, folder: Path) -> None:
     value, text = shown(cells[1], "text/plain")
     assert value == "2"
     run = read_run(folder / "profiles" / "cell-2")
+    loaded = workbench.load(folder / "profiles" / "cell-2").check()
+    assert {"In [1]", "In [2]"} <= {frame.file for frame in (*loaded.frames, *loaded.lines.places)}
     assert text.splitlines() == as_text(overview_of(run), 79)
     assert "In [1]:7" in text
     assert "In [2]:5  sum(i * i for i" in text
@@ -143,8 +146,9 @@ def test_help(cells: list) -> None:
 
 
 def test_a_cell_that_ends_the_program(cells: list) -> None:
-    """SystemExit does what it does in any cell."""
+    """What ends a command, such as SystemExit, does what it does in any cell."""
     assert "SystemExit: 3" in traceback(cells[11])
+    assert "raise click.exceptions.Exit(3)" in traceback(cells[12])
 
 
 def ipython(folder: Path, *lines: str, **environment: str) -> str:
@@ -174,6 +178,15 @@ def test_in_a_terminal(tmp_path: Path) -> None:
     )
     assert "cell-3: took" in text
     assert re.search(r"In \[2\]:1 +def f\(\): return sum", text)
+
+
+def test_without_the_extra(tmp_path: Path) -> None:
+    """Where a package is missing one line says what to install."""
+    text = ipython(tmp_path, "import sys", "sys.modules['click'] = None", "%load_ext workbench")
+    assert (
+        "UsageError: %load_ext workbench: click is not installed: pip install 'scopebench[profile]'" in text
+    )
+    assert "Traceback" not in text
 
 
 def test_a_kernel_that_is_recorded(tmp_path: Path) -> None:
@@ -206,7 +219,7 @@ def test_bench(tmp_path: Path) -> None:
             # %% built in
             total = sum(values)
             """),
-        "assert path == __import__('sys').path\n%bench\n",
+        "assert path == __import__('sys').path\n%bench 'open",
         allow_errors=True,
     ).cells
     results = read_results(tmp_path / "out")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
+from threadpoolctl import threadpool_limits
 
 from workbench.bench import load_suite
 from workbench.errors import WorkbenchError
@@ -19,6 +21,14 @@ from workbench.trainer import problem
 SUITE = load_suite("matlab")
 SEED = 1
 needs_octave = pytest.mark.skipif(OCTAVE.missing() is not None, reason=f"Octave: {OCTAVE.missing()}")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in an experiment; on a busy machine threads of OpenBLAS would wait for each other."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ Code = tuple[str, str]
 PYTEST = Frame("pytest", "site-packages/pytest")
 """What has the time of pytest's own functions."""
 _PACKAGES = frozenset({"_pytest", "pluggy", "pytest", "xdist", "execnet", "pytest_timeout", "pytest_asyncio"})
-_PLUGIN = re.compile(r"[/\\]workbench[/\\]pytest_plugin\.py$")
+_PLUGIN = re.compile(r"[/\\]workbench[/\\]pytest_profile\.py$")
 _MAIN = re.compile(r"[/\\](?:pytest|py\.test|pytest\.exe)$")
 """The script that starts pytest; a worker of xdist is started by a string."""
 

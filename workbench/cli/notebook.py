@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -77,7 +76,7 @@ def define_magics(shell: Any) -> None:
 
     @no_var_expand
     def profile(line: str, cell: str | None = None) -> None:
-        """Profile a statement, or with %% the cell: `%%profile --help`."""
+        """Profile a statement, or with %% the cell: `%profile --help`."""
         with _one_line("profile"):
             _profile(shell, line, cell)
 
@@ -96,19 +95,22 @@ def _one_line(*extras: str) -> Iterator[None]:
     """Let what a user can correct end the cell with one line, and not with a traceback."""
     try:
         yield
-    except click.exceptions.Exit:  # --help
-        return
-    except click.ClickException as error:
-        raise UsageError(error.format_message()) from None
-    except ModuleNotFoundError as error:
-        line = missing_extra(error, *extras)
+    except Exception as error:
+        is_of_cell = hasattr(error, "_render_traceback_")
+        if isinstance(error, click.exceptions.Exit) and not is_of_cell:  # --help
+            return
+        line = None if is_of_cell else _line_of(error, extras)
         if line is None:
             raise
         raise UsageError(line) from None
-    except WorkbenchError as error:
-        if hasattr(error, "_render_traceback_"):  # of the cell's own
-            raise
-        raise UsageError(error_text(error)) from None
+
+
+def _line_of(error: Exception, extras: Sequence[str]) -> str | None:
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, WorkbenchError):
+        return error_text(error)
+    return missing_extra(error, *extras) if isinstance(error, ModuleNotFoundError) else None
 
 
 def _split(command: click.Command, line: str) -> tuple[list[str], str]:
@@ -158,7 +160,8 @@ def _bench(shell: Any, line: str, cell: str) -> None:
     from workbench.bench.run.experiment import BenchOptions
     from workbench.report.bench.notebook import bench_output
 
-    options = _BENCH.make_context(_BENCH.name, shlex.split(line)).params
+    words, rest = _split(_BENCH, line)
+    options = _BENCH.make_context(_BENCH.name, [*words, *rest.split()]).params
     now = datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     wanted = BenchOptions(
         "",

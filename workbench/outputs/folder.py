@@ -183,12 +183,16 @@ class OutputFolder:
             self._change(lambda files: files.remove(name))
 
     def remove_below(self, folder: str) -> None:
-        """Delete the files in a folder below this one that are ours, and those folders of ours that are empty then."""
+        """Delete the files in a folder below this one that are ours, and those folders of ours that are empty then.
+
+        Without a name, all files of ours.
+        """
+        below = f"{folder}/" if folder else ""
         if not os.path.lexists(self.path / folder):
             return
 
         def removed(files: Files) -> None:
-            for name in [name for name in files.digests if name.startswith(f"{folder}/")]:
+            for name in [name for name in files.digests if name.startswith(below)]:
                 files.remove(name)
 
         self._change(removed)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from workbench.bench.design.axes import Axis, Combinations, check_baseline
+from workbench.bench.design.axes import Axis, Combinations, check_baseline, option_name
 from workbench.bench.design.case import Case
 from workbench.bench.design.commentary import Commentary
 from workbench.bench.design.suite_files import SHIPPED, import_suite
@@ -75,6 +75,7 @@ class Suite:
         self.variants: Mapping[str, Mapping[str, Any]] = {}
         self.axes: dict[str, Axis] = {}
         self.unavailable = dict(unavailable or {})
+        self._left_out: dict[str, Mapping[str, Any]] = {}
         self._wanted = dict(baseline) if isinstance(baseline, Mapping) else None
         if isinstance(baseline, str) or (baseline is None and variants is not None):
             self._list(baseline, variants or {})
@@ -115,10 +116,15 @@ class Suite:
         self.variants = {
             key: dict(options) for key, options in variants.items() if key not in self.unavailable
         }
+        self._left_out = {name: variants[name] for name in self.unavailable if name in variants}
 
-    def left_out(self) -> list[str]:
-        """Return a line on each variant that cannot run on this machine."""
-        return [f"{name} is left out: {why}" for name, why in self.unavailable.items()]
+    def left_out(self, wanted: Mapping[str, Collection[str]]) -> list[str]:
+        """Return a line on each variant that has wanted options and cannot run on this machine."""
+        return [
+            f"{name} is left out: {self.unavailable[name]}"
+            for name, options in self._left_out.items()
+            if all(axis in options and option_name(options[axis]) in able for axis, able in wanted.items())
+        ]
 
     @overload
     def workload(self, function: Callable[..., Case], /) -> Callable[..., Case]: ...

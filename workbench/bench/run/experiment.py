@@ -117,12 +117,12 @@ def run_suite(
     """
     check_options(options)
     suite = _loaded(options)
-    for line in suite.left_out():
-        say(line)
     before = read_results(options.folder) if options.resume and is_begun(options.folder) else None
     if before is not None:
         _check_same(before, options, suite, say)
     head = before.head if before is not None else run_head(suite, options)
+    for line in suite.left_out(options.axes):
+        say(line)
     interpreters = dict.fromkeys(head.runs, HERE)
     with run_folder(options.folder, head.variants, resumed=before is not None) as output:
         results = measure(options, output, head, before, interpreters, progress=progress, say=say)
@@ -213,7 +213,7 @@ def planned(options: BenchOptions) -> list[str]:
     """
     check_options(options)
     suite = _loaded(options)
-    names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
+    names = _chosen(suite, options)
     runs = runs_of(names)
     square = square_rounds(len(runs))
     if options.rounds is not None:
@@ -229,7 +229,7 @@ def planned(options: BenchOptions) -> list[str]:
         f"plan: {rounds}; a verdict needs at least {min_count(confidence)} ({confidence:.2%} intervals)",
         f"order of the first round, seed {first[0]}:",
         *(f"  {_described(suite, name)}" for name in first[1]),
-        *suite.left_out(),
+        *suite.left_out(options.axes),
         *_would_delete(options, suite),
     ]
 
@@ -240,6 +240,16 @@ def _would_delete(options: BenchOptions, suite: Suite) -> list[str]:
     machine = fingerprint(suite_source(options.suite)).machine
     older = older_experiments(options.folder, suite.name, machine, options.keep)
     return [f"would delete {each.folder}" for each in older] or ["would delete no older experiment"]
+
+
+def _chosen(suite: Suite, options: BenchOptions) -> list[str]:
+    """Return the names of the variants that are wanted; where none of them can run here, that is the error."""
+    try:
+        return chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
+    except InvalidInputError as error:
+        for line in suite.left_out(options.axes):
+            raise InvalidInputError(line) from error
+        raise
 
 
 def _described(suite: Suite, name: str) -> str:
@@ -277,7 +287,7 @@ def check_options(options: BenchOptions) -> None:
 
 def run_head(suite: Suite, options: BenchOptions, **more: object) -> Head:
     """Return the first line of a new experiment's results; of a comparison with its `pairs` and `sides`."""
-    names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
+    names = _chosen(suite, options)
     found = {
         "kind": "experiment",
         "suite": suite.name,

@@ -33,7 +33,7 @@ def static_flame_graph(tree: StackTree, *, max_boxes: int) -> tuple[str, int]:
         max_boxes: The most boxes; the narrowest are merged beyond it.
     """
     boxes = folded(lay_out(forest_of_tree(tree), MIN_SHARE, max_boxes))
-    rows = min(max(boxes.rows_wider_than(2 * MIN_SHARE) - 1, 1), MAX_ROWS)
+    rows = min(max(boxes.rows_wider_than(MIN_LABEL) - 1, 1), MAX_ROWS)
     drawn = []
     for label, depth, start, total in zip(boxes.label, boxes.depth, boxes.start, boxes.total, strict=True):
         if not 0 < depth <= rows:  # the first box, for all, says nothing

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from workbench.bench.analysis.analysis import analyse
 from workbench.bench.results.results import Results
 from workbench.report.bench.page import write_page
 from workbench.report.bench.rows import as_text
-from workbench.report.profile.notebook import page_link, preformatted
+from workbench.report.profile.notebook import WIDTH, page_link, preformatted
 
 
 @dataclass(frozen=True)
 class BenchOutput:
     """The output of a cell that was measured."""
 
-    folder: Path
     page: Path
     lines: tuple[str, ...]
 
@@ -33,4 +33,5 @@ def bench_output(results: Results) -> BenchOutput:
     lines = as_text(analyse(results))
     if results.plan is not None:
         lines.append(f"plan: {results.plan.rounds} rounds: {results.plan.why}")
-    return BenchOutput(results.folder, write_page(results), tuple(lines))
+    folded = [part for line in lines for part in wrap(line, WIDTH, subsequent_indent="  ")]
+    return BenchOutput(write_page(results), tuple(folded))

@@ -12,7 +12,15 @@ from workbench.bench.compare.gate import EXIT_CODES
 from workbench.bench.stats.intervals import Estimate
 from workbench.report.profile.difference import Comparison
 from workbench.report.profile.frame_changes import MIN_PROFILES, ChangeFinding, FrameChange
-from workbench.text import as_amount, as_difference, as_difference_range, plural, printable, shortened
+from workbench.text import (
+    as_amount,
+    as_difference,
+    as_difference_range,
+    as_digits,
+    plural,
+    printable,
+    shortened,
+)
 
 SCHEMA = 1
 DEFAULT_TOP = 15
@@ -116,14 +124,18 @@ def change_row(each: FrameChange) -> ChangeRow:
     return ChangeRow(
         name=_cut(each.frame.name) + (" and what it calls" if each.what == "total" else ""),
         place=printable(PurePath(each.frame.file).name),
-        before=as_amount(each.before_ns, "ns"),
-        after=as_amount(each.after_ns, "ns"),
-        by=sign + as_amount(abs(each.by_ns), "ns"),
+        before=_time(each.before_ns),
+        after=_time(each.after_ns),
+        by=sign + _time(abs(each.by_ns)),
         change=_change(each.ratio) if each.ratio else as_difference(each.before_ns, each.after_ns),
         interval="" if each.ratio is None else as_difference_range(each.ratio.low, each.ratio.high),
         finding="" if each.finding is ChangeFinding.SAME else str(each.finding),
         calls=_calls(each),
     )
+
+
+def _time(ns: float) -> str:
+    return " ".join(as_digits(ns))
 
 
 def _change(ratio: Estimate) -> str:

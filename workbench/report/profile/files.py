@@ -14,6 +14,7 @@ from workbench.capture.collect import RANKS
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import FILES, PICTURE, TRACE
+from workbench.capture.sources import SOURCES, sources_text
 from workbench.errors import InvalidInputError
 from workbench.eventlog.compression import compress_ended
 from workbench.formats.speedscope import read_speedscope
@@ -29,7 +30,6 @@ from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
 from workbench.report.profile.sampled import SampledScopes, sampled_of
 from workbench.report.profile.source_lines import copied_sources
-from workbench.report.profile.sources import SOURCES, sources_text
 from workbench.report.profile.summary import SCHEMA, SUMMARY, warning_facts
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.scopes.environment import Member

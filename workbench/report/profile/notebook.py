@@ -30,7 +30,7 @@ MAX_BOXES, MAX_LINES, MAX_FILES = 400, 240, 4
 MAX_TEXT, WIDTH = 120, 110
 """Letters of a line of source, and columns of the summary."""
 _FONT = "font:13px/1.35 ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace"
-_PRE = Markup(f'<pre style="white-space:pre;overflow-x:auto;{_FONT}">{{}}</pre>')
+_PRE = Markup(f'<pre style="margin:0;white-space:pre;overflow-x:auto;{_FONT}">{{}}</pre>')
 _LINK = Markup('<p><a href="{}" target="_blank">{}</a></p>')
 _IMAGE = Markup('<img alt="flame graph" width="100%" height="{}" src="data:image/svg+xml;base64,{}">')
 _KEY = Markup('<span style="background-color:{}">&nbsp;&nbsp;</span> {}&nbsp;&nbsp; ')

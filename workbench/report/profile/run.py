@@ -17,6 +17,7 @@ from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture
 from workbench.capture.samplers import PY_SPY, TRACE
 from workbench.capture.samplers.py_spy import read_trace
+from workbench.capture.sources import read_cells, read_sources
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
 from workbench.profile import (
@@ -28,7 +29,6 @@ from workbench.profile import (
     without_samples,
 )
 from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
-from workbench.report.profile.sources import read_cells, read_sources
 from workbench.report.profile.summary import SUMMARY, Summary, read_summary
 
 SCOPES = "scopes.speedscope.json"

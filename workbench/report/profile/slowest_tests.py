@@ -5,6 +5,7 @@ A test is a scope with the test's id as its name, outside any other scope.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from workbench.bench.design.suite import folder_names
 from workbench.capture.program import Capture
+from workbench.outputs import OutputFolder
 from workbench.profile import (
     ROOT,
     FrameKind,
@@ -25,9 +27,9 @@ from workbench.profile import (
     without_samples,
 )
 from workbench.report.profile.files import profile_folder, write_profile_files
-from workbench.report.profile.line_rows import shown_path
 from workbench.report.profile.page import PAGE
-from workbench.text import as_digits, as_rough_share, printable
+from workbench.report.profile.summary import SUMMARY
+from workbench.text import as_digits, as_rough_share, printable, shown_path
 
 TESTS = "tests"
 """The folder of the profiles of single tests, below that of the run."""
@@ -100,6 +102,22 @@ def _hottest(samples: LineSamples, test: str) -> list[tuple[HotLine, float]]:
         return []
     lines = [(line, line.of_all.samples / counted) for line in samples.lines(test)[:MAX_LINES]]
     return [(line, share) for line, share in lines if share >= MIN_SHARE]
+
+
+def remove_each(folder: Path) -> None:
+    """Delete the profiles of single tests that an earlier run has left below its folder.
+
+    Raises:
+        InvalidInputError: Another process writes there.
+    """
+    for old in sorted((folder / TESTS).glob("*/")):
+        if (old / SUMMARY).is_file():
+            with OutputFolder(old) as output:
+                output.remove_below("")
+            with contextlib.suppress(OSError):  # there is something else in it
+                old.rmdir()
+    with contextlib.suppress(OSError):
+        (folder / TESTS).rmdir()
 
 
 def write_each(

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from workbench.capture.sources import MAX_ALL_BYTES, MAX_BYTES
 from workbench.report.profile.run import ProfileRun, duration_ns, started
-from workbench.report.profile.sources import MAX_ALL_BYTES, MAX_BYTES
 
 LARGEST = 1 << 21
 TOLERANCE_S = 2.0
