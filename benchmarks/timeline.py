@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TRACKS = 8
 SAMPLES = 100_000
 LINES = 300
-"""What the samples are told apart by on a page: lines, kinds of work and scopes."""
+"""Kinds of samples that a page distinguishes: by line, kind of work and scopes."""
 FUNCTIONS = 8
 """Python and native functions of each sample, on top of its scopes."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]

@@ -17,6 +17,7 @@ from workbench.errors import InvalidInputError
         ("# %% a\nfit(x)", "fit, x and does not define them"),
         ("def f():\n    return limit\n# %% a\nf()", "limit and does not define it"),
         ("# %% a\nx = 1\n# %% b\ny = x", "x and does not define it"),
+        ("# %% a\ntotal += 1", "total and"),
         ("class A:\n    b = other\n# %% a\nA()", "other and"),
         ("# %% a\n[k for k in items]", "items and"),
     ],
@@ -34,6 +35,7 @@ def test_names_of_other_cells(source: str, names: str) -> None:
     [
         "import numpy as np\n# %% a\nnp.zeros(seed)",
         "def f(n):\n    m = n\n    return lambda: m\n# %% a\nprint(f(3)())",
+        "n = 0\ndef f(k):\n    k += 1\n# %% a\nn += 1\nm = 0\nm += n",
         "from math import *\n# %% a\nsqrt(2)",
         "def f():\n    global n\n    n = 1\n# %% a\nf(); n",
         "# %% a\ntry:\n    pass\nexcept OSError as error:\n    error\n",

@@ -12,8 +12,9 @@ import pytest
 from tests.browser.workspace import figures, names, neighbours, row, selected, show
 from tests.browser.written import Written
 from tests.helpers.hostile import HOSTILE
+from workbench.outputs import OutputFolder
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord
-from workbench.report.profile.page import write_report
+from workbench.report.profile.page import write_profile_page, write_report
 from workbench.report.profile.run import run_of_profile
 from workbench.text import printable
 
@@ -342,6 +343,26 @@ def test_one_thread(written: Written, open_page: Callable[..., Any]) -> None:
     chooser.select_option("")
     show(page, "table", "scopes")
     assert names(page) == everywhere
+    watched.assert_quiet()
+
+
+def test_merged_calls_are_not_counted(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """Where the timeline merges short calls, a part of the run has times and no calls, and says so."""
+    builder = ProfileBuilder("long")
+    for tid in range(2):
+        records = [SpanRecord(0, 10**10, 0, Frame("fit", kind=FrameKind.SCOPE))]
+        records += [
+            SpanRecord(1000 * i, 1000 * i + 500, 1, Frame("step", kind=FrameKind.SCOPE)) for i in range(3000)
+        ]
+        builder.add_track(f"worker {tid}", pid=1, tid=tid, spans=builder.spans(records))
+    with OutputFolder(tmp_path, ["index.html", "scopes.svg"]) as output:
+        written_page = write_profile_page(run_of_profile(builder.build()), output, max_boxes=1000)
+    watched = open_page(f"{written_page.as_uri()}#tab=table&thread=1&name=step")
+    page = watched.page
+    page.locator(".side", has_text="short calls are merged there, and not counted").wait_for()
+    assert figures(page) == {"total": "1.50 ms · 0.015 %", "self": "1.50 ms · 100.0 % of it"}
+    assert row(page, "step").locator("td:visible").first.text_content() == "1.50ms"
+    assert page.locator("#table-scopes th", has_text="calls").is_hidden()
     watched.assert_quiet()
 
 

@@ -25,6 +25,7 @@ test("a share is written as the terminal writes it", () => {
   assert.equal(shareText([0.1, 0.012]), "10 % ± 1");
   assert.equal(shareText([0.358, 0.007], true), "36 %");
   assert.equal(shareText([0.0058, 0.007], true), "0.6 %");
+  assert.equal(shareText([0.035, 0.03], true), "4 %", "no more digits than the share beside it");
   assert.equal(shareText([0, 0.01]), "");
 });
 

@@ -26,12 +26,14 @@ COMMANDS = {
     "diff": "Compare two profiles: what takes more time, and what takes less.",
     "convert": "Convert a profile from any format to any other.",
     "doctor": "Say what is installed and what can be used here.",
+    "dump": "Print once what each thread of a running program does, and which scopes are open.",
     "export": "Export an experiment for pyperf, Bencher, GitHub or a table.",
     "profile": "Run any Python program with its scopes recorded and sampled.",
     "report": "Write the page of a profile or an experiment again, or of stored experiments.",
     "show": "Show where the time of a profile goes, or what an experiment found, as text.",
     "train": "Fit a function with a small network by Levenberg-Marquardt.",
     "view": "Show a folder or a profile in the browser, from a server on loopback.",
+    "watch": "Show live what a program does that is being recorded.",
 }
 
 

@@ -118,12 +118,12 @@ def read_process_logs(folder: Path) -> list[ProcessLog]:
         InvalidInputError: A segment is of another version.
     """
     logs: dict[str, ProcessLog] = {}
-    for path in sorted(folder.glob(f"*{layout.SUFFIX}"), key=_segment_order):
+    for path in sorted(folder.glob(f"*{layout.SUFFIX}"), key=segment_order):
         _read_segment(path, logs)
     return sorted(logs.values(), key=lambda log: log.start_ns)
 
 
-def _segment_order(path: Path) -> tuple[str, bool, int, str]:
+def segment_order(path: Path) -> tuple[str, bool, int, str]:
     """Return a key that sorts by process, then samples last, then by number."""
     key, _, rest = path.stem.rpartition("-")
     digits = rest.lstrip("ets")
@@ -139,22 +139,11 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
     if len(data) < layout.HEADER_SIZE or data[:8] != layout.MAGIC:
         logs.setdefault(key, ProcessLog(key, 0, 0, 0, 0, {})).damaged += 1
         return
-    _, version, _, _, _, pid, _, stopped, mono, wall = layout.HEADER.unpack_from(data, 0)
-    if version != layout.VERSION:
-        raise InvalidInputError(
-            f"{path} is an event log of version {version}; this workbench reads version {layout.VERSION}"
-        )
-    (end,) = layout.HEADER_END_NS.unpack_from(data, layout.HEADER_END_NS_AT)
-    log = logs.get(key)
-    if log is None or log.start_ns == 0:
-        damaged = log.damaged if log is not None else 0
-        log = logs[key] = ProcessLog(key, pid, mono, wall, end, _facts(data), damaged=damaged)
-    log.end_ns = max(log.end_ns, end)
-    log.stopped = max(log.stopped, stopped)
+    log = logs[key] = with_header(logs.get(key), key, data, path)
     segment = SampleSegment()
     for kind, track, start, stop in _chunks(data, log):
         if kind == layout.CHUNK_TEXT:
-            _read_texts(data, start, stop, log, segment)
+            read_texts(data, start, stop, log, segment)
         elif kind == layout.CHUNK_EVENTS:
             count = (stop - start) // EVENT.itemsize
             log.events.setdefault(track, []).append(np.frombuffer(data, EVENT, count, start))
@@ -169,6 +158,26 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
     if segment.threads:
         log.samples.append(segment)
     log.modules.update(segment.modules)
+
+
+def with_header(log: ProcessLog | None, key: str, header: bytes, path: Path) -> ProcessLog:
+    """Return a process's log with what the header of one of its segments states.
+
+    Raises:
+        InvalidInputError: The segment is of another version.
+    """
+    _, version, _, _, _, pid, _, stopped, mono, wall = layout.HEADER.unpack_from(header, 0)
+    if version != layout.VERSION:
+        raise InvalidInputError(
+            f"{path} is an event log of version {version}; this workbench reads version {layout.VERSION}"
+        )
+    (end,) = layout.HEADER_END_NS.unpack_from(header, layout.HEADER_END_NS_AT)
+    if log is None or log.start_ns == 0:
+        damaged = log.damaged if log is not None else 0
+        log = ProcessLog(key, pid, mono, wall, end, _facts(header), damaged=damaged)
+    log.end_ns = max(log.end_ns, end)
+    log.stopped = max(log.stopped, stopped)
+    return log
 
 
 def _content(path: Path) -> bytes:
@@ -216,20 +225,22 @@ def _chunks(data: bytes, log: ProcessLog) -> Iterator[tuple[int, int, int, int]]
         at += size
 
 
-def _read_texts(data: bytes, at: int, stop: int, log: ProcessLog, segment: SampleSegment) -> None:
+def read_texts(data: bytes, at: int, stop: int, log: ProcessLog, segment: SampleSegment) -> int:
+    """Read the texts of a chunk's content, and return where they end for now."""
     while at + layout.TEXT.size <= stop:
         committed, kind, number = layout.TEXT.unpack_from(data, at)
         if committed == 0:
-            return
+            return at
         start, size = at + layout.TEXT.size, committed - 1
         if start + size > stop or len(log.names) > MAX_TEXTS:
             log.damaged += 1
-            return
+            return stop
         if kind == layout.TEXT_MODULE:
             _read_module(number, data[start : start + size], log, segment)
         else:
             _read_text(kind, number, data[start : start + size], log)
         at = start + size + -size % 8
+    return at
 
 
 def _read_text(kind: int, number: int, content: bytes, log: ProcessLog) -> None:

@@ -65,11 +65,15 @@ def read_thread(chunks: Sequence[NDArray[np.void]]) -> ThreadSamples:
     """Return the samples in the chunks of a thread in one segment, without damaged records."""
     parts, codes, damaged = [np.empty(0, RECORD)], [], 0
     for chunk in chunks:
-        rows, own, torn = _without_contents(chunk)
+        rows, own, torn = without_contents(chunk)
         parts.append(rows)
         codes += own
         damaged += torn
-    rows = np.concatenate(parts)
+    return samples_of(np.concatenate(parts), codes, damaged)
+
+
+def samples_of(rows: NDArray[np.void], codes: list[tuple[int, bytes]], damaged: int = 0) -> ThreadSamples:
+    """Return the samples in the records of a thread in one segment, given without the contents of its codes."""
     head, a, b = rows["head"], rows["a"], rows["b"]
     kind, small, number = (part.astype(np.uint32) for part in (head & 15, (head >> 4) & 15, head >> 8))
     setting = np.where(kind == layout.RECORD_SETTING, small, 0)
@@ -107,7 +111,7 @@ def read_thread(chunks: Sequence[NDArray[np.void]]) -> ThreadSamples:
     )
 
 
-def _without_contents(
+def without_contents(
     chunk: NDArray[np.void],
 ) -> tuple[NDArray[np.void], list[tuple[int, bytes]], int]:
     """Return a chunk's records without contents of codes, those contents, and 1 if the rest was left out, else 0."""

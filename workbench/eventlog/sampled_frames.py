@@ -32,7 +32,6 @@ MAX_CLIMB = 4096
 """Frames between the top of a stack and its innermost Python frame; a sample has fewer."""
 SKIPPED = -1
 """Frame of a node without one: the interpreter's shim around an inlined `__init__`, or a node of a newer kind."""
-_SHIM = "__init__"
 
 
 class SampledFrames:
@@ -172,7 +171,7 @@ class SampledFrames:
             self.damaged += 1
             return self._unknown, 0, b""
         name, file, table = read
-        if name == _SHIM and file == _SHIM and first_line == 0:
+        if is_shim(name, file, first_line):
             return SKIPPED, 0, b""
         role = Role.WRAPPER if wrapper(file) else Role.PYTHON
         number = self._of(role, Frame(name, file))
@@ -246,6 +245,11 @@ class SampledFrames:
         else:
             found[climbing] = 0
         return found[of_top]
+
+
+def is_shim(name: str, file: str, first_line: int) -> bool:
+    """Return whether a code is the interpreter's shim around an inlined `__init__`."""
+    return name == file == "__init__" and first_line == 0
 
 
 def _role(functions: FunctionTable, module: Module, name: str) -> Role:

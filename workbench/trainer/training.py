@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import numpy as np
 
-from workbench.scopes import scope
+from workbench.scopes import counter, scope
 from workbench.system import usable_cores
 from workbench.trainer import kernels
 from workbench.trainer.arrays import Array
@@ -158,6 +159,11 @@ class TrainingLoop:
         seconds = self._clock() - started
         record = self._record(epoch, seconds, run, outcome)
         parameters = run.best_parameters if outcome.stop is StopReason.NOT_FINITE else run.parameters
+        counter("epoch", epoch)
+        counter("epochs left", self._fit.limits.epochs - epoch)
+        counter("train mse", record.train_mse)
+        if math.isfinite(record.validation_mse):
+            counter("validation mse", record.validation_mse)
         improved = record.validation_mse < before.best.mse
         best = Best(record.validation_mse, epoch, parameters) if improved else before.best
         self._records.append(record)

@@ -6,9 +6,11 @@ cells is refused.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import re
 import symtable
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,20 +72,26 @@ def _check_names(parts: CellVariants) -> None:
 def _names(source: str) -> tuple[set[str], set[str]]:
     """Return the global names that a source reads, and those that it defines; `*` for an import of all names."""
     try:
-        table = symtable.symtable(source, "<cell>", "exec")
+        table, nodes = symtable.symtable(source, "<cell>", "exec"), list(ast.walk(ast.parse(source)))
     except SyntaxError as error:
         text = (error.text or "").strip()
         raise InvalidInputError(f"line {error.lineno} of the cell: {error.msg}: {text}") from None
     used: set[str] = set()
     defined = {"*"} if re.search(r"^\s*from\s+\S+\s+import\s*\*", source, re.MULTILINE) else set()
+    stored = Counter(
+        each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    )
+    changed = Counter(getattr(each.target, "id", "") for each in nodes if isinstance(each, ast.AugAssign))
     pending = [table]
     while pending:
         scope = pending.pop()
         pending += scope.get_children()
         for symbol in scope.get_symbols():
+            name = symbol.get_name()
             if scope is table or symbol.is_global():
-                used |= {symbol.get_name()} if symbol.is_referenced() else set()
-                defined |= {symbol.get_name()} if symbol.is_assigned() or symbol.is_imported() else set()
+                is_read = 0 < changed[name] == stored[name]  # `n += 1` alone defines no `n`
+                used |= {name} if symbol.is_referenced() or is_read else set()
+                defined |= {name} if symbol.is_imported() or (symbol.is_assigned() and not is_read) else set()
     return used, defined
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from workbench.profile import HotLine, LineWork, SampledShare
 from workbench.report.profile.run import ProfileRun
 from workbench.report.profile.source_lines import source_of
-from workbench.text import as_rough_share, as_share_give_or_take, printable, shortened
+from workbench.text import as_rough_share, as_share_give_or_take, printable, shortened, shown_path
 
 WORK_WORDS = {
     LineWork.PYTHON: "Python",
@@ -95,15 +94,6 @@ def text_rows(run: ProfileRun, lines: Sequence[HotLine], width: int | None = Non
     for row in rows:
         work = "".join(f"{share:>8}" for share in row.work[: len(words)])
         yield f"{row.share:>14}{work}  {row.place:<{of_place}}  {row.source}".rstrip()
-
-
-def shown_path(file: str) -> str:
-    """Return a path below the working folder if it is there, else the file's name."""
-    path = Path(file)
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return path.name
 
 
 def source_line(run: ProfileRun, line: HotLine) -> str:

@@ -27,10 +27,9 @@ from workbench.profile import (
     without_samples,
 )
 from workbench.report.profile.files import profile_folder, write_profile_files
-from workbench.report.profile.line_rows import shown_path
 from workbench.report.profile.page import PAGE
 from workbench.report.profile.summary import SUMMARY
-from workbench.text import as_digits, as_rough_share, printable
+from workbench.text import as_digits, as_rough_share, printable, shown_path
 
 TESTS = "tests"
 """The folder of the profiles of single tests, below that of the run."""

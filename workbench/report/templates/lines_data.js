@@ -75,8 +75,9 @@ export const rowKey = (file, line) => file + ":" + line;
 export function shareText([part, half], isRough = false) {
   const percent = 100 * part;
   if (part < FEW) return "";
-  if (isRough) return (percent >= 10 ? percent.toFixed(0) : percent.toFixed(1)) + " %";
-  if (100 * half >= 0.95) return percent.toFixed(0) + " % ± " + (100 * half).toFixed(0);
+  const isUnsure = 100 * half >= 0.95;
+  if (isRough) return percent.toFixed(percent >= 10 || isUnsure ? 0 : 1) + " %";
+  if (isUnsure) return percent.toFixed(0) + " % ± " + (100 * half).toFixed(0);
   return percent.toFixed(1) + " % ± " + Math.max(100 * half, 0.1).toFixed(1);
 }
 

@@ -1,0 +1,133 @@
+"""What each thread of one running process does at this moment, and which scopes are open there."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workbench.capture.samplers.base import SamplerError
+from workbench.capture.samplers.py_spy_dump import DumpedThread, dump_by_py_spy
+from workbench.errors import WorkbenchError
+from workbench.eventlog.live import LiveRecording
+from workbench.eventlog.live_log import LiveLog, LiveTrack
+from workbench.eventlog.symbols import Symbols, function_name
+from workbench.profile import Frame, FrameKind, ThreadState
+
+FRESH_NS = 2_000_000_000
+"""The latest samples tell of the present if the sampler took some so recently; a thread that sleeps has old ones."""
+
+
+@dataclass(frozen=True)
+class ThreadDump:
+    """A thread, or a task with open scopes."""
+
+    track: LiveTrack
+    stack: tuple[Frame, ...]
+    """Python frames with their lines, outermost first."""
+    native: str
+    """The native function on top of them; empty: it is not known."""
+
+
+@dataclass(frozen=True)
+class ProcessDump:
+    """What a process does."""
+
+    pid: int
+    command: tuple[str, ...]
+    folder: Path | None
+    """Where it is recorded; None: it is not."""
+    stacks: str
+    """Where the stacks are from: `samples` or `py-spy`; empty where there are none."""
+    refused: str
+    """Why there are no stacks, and what helps; empty: there are."""
+    threads: tuple[ThreadDump, ...]
+
+
+def dump(pid: int, folder: Path | None) -> ProcessDump:
+    """Return what each thread of a process does.
+
+    Scopes are those of the recording. Stacks are the latest samples of the in-process sampler; where none runs, those
+    that py-spy reads.
+
+    Args:
+        pid: A running process.
+        folder: Of the recording that it writes; None: it is not recorded.
+
+    Raises:
+        WorkbenchError: It is not recorded, and py-spy may not read it or finds no Python in it.
+        InvalidInputError: Its log is of another version.
+    """
+    if folder is None:
+        try:
+            threads = dump_by_py_spy(pid)
+        except SamplerError as error:
+            raise WorkbenchError(error.cause.text) from None
+        return ProcessDump(
+            pid, _command(pid), None, "py-spy", "", tuple(_unrecorded(each) for each in threads)
+        )
+    recording = LiveRecording(folder, first=pid)
+    process = recording.refresh().processes[0]
+    log = recording.log_of(pid)
+    assert log is not None, "a process that has mapped its log has one"
+    if time.perf_counter_ns() - log.last_tick_ns() < FRESH_NS:
+        found = tuple(_sampled(track, log) for track in process.tracks)
+        return ProcessDump(pid, process.command, folder, "samples", "", found)
+    stacks: list[DumpedThread] = []
+    refused = ""
+    try:
+        stacks = dump_by_py_spy(pid)
+    except SamplerError as error:
+        refused = error.cause.text
+    by_tid = {each.tid: each for each in stacks}
+    found = tuple(_recorded(track, by_tid) for track in process.tracks)
+    seen = {track.tid for track in process.tracks}
+    found += tuple(_unrecorded(each) for each in stacks if each.tid not in seen)
+    return ProcessDump(pid, process.command, folder, "py-spy" if stacks else "", refused, found)
+
+
+def _sampled(track: LiveTrack, log: LiveLog) -> ThreadDump:
+    thread = log.thread(track.tid)
+    is_here = thread is not None and (track.task is None or track.state is not None)
+    if thread is None or not is_here:
+        return ThreadDump(track, (), "")
+    stack = tuple(frame for frame in thread.stack() if frame.kind is FrameKind.PYTHON)
+    return ThreadDump(track, stack, _native(thread.native_top(), log))
+
+
+def _native(top: tuple[int, int] | None, log: LiveLog) -> str:
+    """Return the name of a native function, and the library that it is in."""
+    module = None if top is None else log.modules().get(top[0])
+    if top is None or module is None:
+        return ""
+    name = function_name(Symbols().functions(module, ended_ns=None), module, top[1])
+    return f"{name} ({Path(module.path).name})" if not name.startswith("[") else name
+
+
+def _recorded(track: LiveTrack, stacks: Mapping[int, DumpedThread]) -> ThreadDump:
+    there = stacks.get(track.tid)
+    if there is None or track.task is not None:
+        return ThreadDump(track, (), "")
+    return ThreadDump(replace(track, state=_state(there)), there.stack, "")
+
+
+def _unrecorded(thread: DumpedThread) -> ThreadDump:
+    name = thread.name or f"Thread {thread.tid}"
+    track = LiveTrack(name, thread.tid, None, (), _state(thread), None)
+    return ThreadDump(track, thread.stack, "")
+
+
+def _state(thread: DumpedThread) -> ThreadState:
+    if thread.owns_gil:
+        return ThreadState.PYTHON
+    return ThreadState.NATIVE if thread.is_active else ThreadState.SLEEPING
+
+
+def _command(pid: int) -> tuple[str, ...]:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    except OSError:
+        return ()
+    return tuple(map(os.fsdecode, words))
