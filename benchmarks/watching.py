@@ -41,6 +41,8 @@ with record(sys.argv[1], when_full="newest"):
 """
 FULL_BYTES = 900 << 20
 SECONDS = 10.0
+SETTLED = 5.0
+"""Seconds after the first screen: the first refresh, and the wait that it causes, are no part of the figure."""
 MAX_CPU, MAX_RATIO = 0.05, 1.02
 
 
@@ -90,6 +92,8 @@ class Program:
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
+            if not line.endswith("\n"):
+                return
             done, used = line.split()
             self.now = int(done), float(used)
 
@@ -116,6 +120,7 @@ def main() -> None:
             def watched() -> float:
                 with watching(folder) as pid:
                     first.append(cpu_s(pid))
+                    time.sleep(SETTLED)
                     before, began = cpu_s(pid), time.perf_counter()
                     cost = program.cost_ns(seconds)
                     used.append((cpu_s(pid) - before) / (time.perf_counter() - began))

@@ -82,7 +82,7 @@ def test_every_event_is_counted_once_however_often_it_is_read(tmp_path: Path) ->
             for path in sorted((tmp_path / "r").glob("*.wblog")):
                 log.add(path)
             log.refresh(0)
-            return len(log.take_events())
+            return sum(map(len, log.take_events()))
 
         def work(count: int) -> None:
             for _ in range(count):
@@ -173,13 +173,13 @@ def test_a_torn_record_is_read_when_it_is_whole(tmp_path: Path) -> None:
     log = LiveLog(first.stem.rpartition("-")[0])
     log.add(torn / first.name)
     log.refresh(0)
-    assert len(log.take_events()) == 4
+    assert sum(map(len, log.take_events())) == 4
     log.life = Life.RUNS  # as if it ran on
     copied = bytearray((torn / first.name).read_bytes())
     copied[at + 16 : at + 24] = whole[at + 16 : at + 24]
     (torn / first.name).write_bytes(copied)
     log.refresh(0)
-    (event,) = log.take_events().tolist()
+    ((event,),) = (rows.tolist() for rows in log.take_events())
     assert event[4] == int(_events(whole)[-1]["end"])
 
 

@@ -69,16 +69,15 @@ def _follow(recording: LiveRecording) -> LiveState:
     from workbench.cli._terminal import terminal
     from workbench.report.live import screen
 
+    wait = EVERY_SECONDS  # also after the first refresh, which reads more than the others
     with terminal() as display:
         while True:
             begin = time.process_time()
             state = recording.refresh()
             display.draw(screen(state, *display.size(), keys="q quits"))
-            if state.ended:
+            if state.ended or "q" in display.key(wait).lower():
                 return state
-            took = time.process_time() - begin
-            if "q" in display.key(max(EVERY_SECONDS, took / MAX_BUSY)).lower():
-                return state
+            wait = max(EVERY_SECONDS, (time.process_time() - begin) / MAX_BUSY)
 
 
 def _print(state: LiveState, folder: Path, target: str) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.eventlog.live_log import Life, LiveLog, LiveProcess
+from workbench.eventlog.live_log import NO_EVENTS, Life, LiveLog, LiveProcess
 from workbench.eventlog.log_files import NOT_SCOPES, segment_order
 from workbench.profile import Frame
 from workbench.scopes import layout, manifests
@@ -196,13 +196,13 @@ class LiveRecording:
             for sample in log.take_samples():
                 if sample.at_ns > log_begin_ns - WINDOW_NS * bool(self._periods):
                     ticks[sample.line] += sample.ticks
-            rows = log.take_events()
-            kinds = rows["flags"] & NOT_SCOPES
-            for name, (count, total_ns) in log.calls(rows[kinds == 0], log_begin_ns).items():
+            scopes, points = _split(log.take_events())
+            for name, (count, total_ns) in log.calls(scopes, log_begin_ns).items():
                 before = calls.get(name, (0, 0))
                 calls[name] = before[0] + count, before[1] + total_ns
-            self._take_counters(log, rows[kinds == layout.FLAG_COUNTER])
-            marks = rows[kinds == layout.FLAG_MARK]
+            kinds = points["flags"] & NOT_SCOPES
+            self._take_counters(log, points[kinds == layout.FLAG_COUNTER])
+            marks = points[kinds == layout.FLAG_MARK]
             for number, at_ns in zip(marks["name"].tolist(), marks["end"].tolist(), strict=True):
                 name = log.name(number)
                 self._marks[name] = self._marks.get(name, (0, 0))[0] + 1, at_ns + later_ns
@@ -238,3 +238,13 @@ class LiveRecording:
         for line, count in ticks.most_common():
             if line is not None:
                 yield LineShare(line, count / whole)
+
+
+def _split(chunks: Sequence[NDArray[np.void]]) -> tuple[list[NDArray[np.void]], NDArray[np.void]]:
+    """Return the events that are scopes, mostly all of a chunk, and those that are not."""
+    scopes, points = [], [NO_EVENTS]
+    for rows in chunks:
+        is_point = (rows["flags"] & NOT_SCOPES) != 0
+        scopes.append(rows[~is_point] if is_point.any() else rows)
+        points.append(rows[is_point])
+    return scopes, np.concatenate(points)
