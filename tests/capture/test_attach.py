@@ -26,7 +26,7 @@ from workbench.profile import Frame, FrameKind, ProfileBuilder
 from workbench.scopes import recording_folder
 
 BLOCKS = """
-open("ready", "w").close()
+os.mkdir("ready")
 os.read(os.open("pipe", os.O_RDONLY), 1)
 open("ran", "w").close()
 while goes_on():
@@ -35,7 +35,7 @@ while goes_on():
 RECORDS = """
 from workbench import record
 with record("recording"):
-    open("ready", "w").close()
+    os.mkdir("ready")
     while goes_on():
         work()
 """

@@ -47,7 +47,7 @@ def loop():
 threads = [threading.Thread(target=loop) for _ in range(3)]
 for each in threads:
     each.start()
-open("ready", "w").close()
+os.mkdir("ready")
 while goes_on():
     with scope("main loop"):
         assert work() == expected
@@ -59,7 +59,7 @@ if (long := os.fork()) == 0:
     while goes_on():
         work()
     os._exit(0)
-open("ready", "w").close()
+os.mkdir("ready")
 lasting = []
 while goes_on():
     with scope("main loop"):
@@ -87,14 +87,14 @@ async def loop():
 async def main():
     await asyncio.gather(*(loop() for _ in range(3)))
 
-open("ready", "w").close()
+os.mkdir("ready")
 asyncio.run(main())
 """,
     "NumPy": """
 import numpy as np
 a = np.random.default_rng(1).normal(size=(100, 100))
 product = a @ a
-open("ready", "w").close()
+os.mkdir("ready")
 while goes_on():
     with scope("main loop"):
         work()
@@ -140,8 +140,6 @@ class Running:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         (folder / "program.py").write_text(BEGIN + text + END)
-        for name in ("stop", "ready"):
-            (folder / name).unlink(missing_ok=True)
         self.process = subprocess.Popen(
             [*python, "-W", "error", str(folder / "program.py")],
             cwd=folder,
