@@ -27,7 +27,9 @@ from workbench.scopes import recording_folder
 
 BLOCKS = """
 os.mkdir("ready")
-os.read(os.open("pipe", os.O_RDONLY), 1)
+pipe = os.open("pipe", os.O_RDONLY)
+os.read(pipe, 1)
+os.close(pipe)
 open("ran", "w").close()
 while goes_on():
     work()
@@ -181,8 +183,8 @@ def test_a_program_whose_main_thread_does_not_come_to_it(newer, tmp_path, monkey
     os.mkfifo(tmp_path / "program" / "pipe")
     told = []
     with Running(tmp_path / "program", text, newer) as program:
-        pipe = os.open(tmp_path / "program" / "pipe", os.O_WRONLY)
         before = state_of(program.pid)
+        pipe = os.open(tmp_path / "program" / "pipe", os.O_WRONLY)
         recording = recording_folder.begin(str(tmp_path / "recording"))
         with pytest.raises(SamplerError, match="has run no Python code"):
             remote.Remote(running_program(program.pid), told.append).begin(recording.folder, "100")
