@@ -18,7 +18,7 @@ CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --ena
     workbench/scopes/native workbench/trainer/kernels/_kernels.c workbench/trainer/network/_passes.c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile bench-report test proof images sanitize docs wheels check format clean
+.PHONY: help setup profile bench-report test proof images gallery coverage sanitize docs wheels check format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,12 @@ test: $(DEV_STAMP)  ## Run the tests (under 6 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 	@WORKBENCH_RECORDER=python $(BIN)/python -m pytest -q -m "not proof" -n auto --maxprocesses 4 $(RECORDER_TESTS)
 
+coverage: $(DEV_STAMP)  ## State which lines and branches of workbench/ the tests reach, about half an hour
+	@$(BIN)/coverage erase
+	-@OPENBLAS_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q -m "not proof" -n auto --maxprocesses 4 --dist worksteal
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
 proof: $(DEV_STAMP)  ## Measure the benchmarks and run the long tests: docs/measured
 	@echo 'an hour and a half of benchmarks, then three hours of long tests; leave the machine alone meanwhile'
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
@@ -44,6 +50,9 @@ proof: $(DEV_STAMP)  ## Measure the benchmarks and run the long tests: docs/meas
 
 images: $(DEV_STAMP)  ## Make README's flame graph again: docs/images
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python docs/images/make_images.py
+
+gallery: $(DEV_STAMP)  ## Profile the programs of docs/gallery and measure their changes, about 8 minutes
+	@$(BIN)/python docs/gallery/make_gallery.py
 
 sanitize: $(BIN)/python  ## Run the tests of the C code under the address and undefined-behaviour sanitisers
 	@PYTHON=$(BIN)/python tests/sanitize.sh

@@ -1,5 +1,7 @@
 """The site of the documentation: sphinx-build -W docs build/docs, or make docs."""
 
+from pathlib import Path
+
 import workbench
 
 project = "workbench"
@@ -9,7 +11,7 @@ release = workbench.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["images/*.py"]
+exclude_patterns = ["images/*.py", "gallery/output/*"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
@@ -24,3 +26,6 @@ html_theme = "furo"
 html_title = f"workbench {release}"
 html_copy_source = False
 html_extra_path = [f"../workbench/report/profile/{name}.schema.json" for name in ("show", "difference")]
+if (pages := Path(__file__).parents[1] / "build" / "gallery" / "site").is_dir():  # make gallery was run
+    html_extra_path.append(str(pages))
+    tags.add("gallery")  # noqa: F821  Sphinx defines it

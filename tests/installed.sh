@@ -3,6 +3,7 @@
 # tests/installed.sh VENV WHEEL
 set -euo pipefail
 venv=$1 wheel=$2
+root=$(cd "$(dirname "$0")/.." && pwd)
 [ -d "$venv" ] || python -m venv "$venv"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -59,3 +60,15 @@ echo 'def test_sum(): assert sum(range(1000))' >test_sum.py
 grep -q 'open tests/index.html' <<<"$("$venv/bin/pytest" -q --workbench-profile=tests)" || fail 'pytest leaves no profile'
 install "$wheel[all]"
 "$venv/bin/scopebench" doctor --brief
+
+# The notebook of the guide, run by a kernel of this environment.
+install 'nbclient>=0.10' 'ipykernel>=6.29'
+"$venv/bin/python" - "$root/docs/notebooks/profile.ipynb" <<'PYTHON'
+import sys
+
+import nbclient
+import nbformat
+
+nbclient.NotebookClient(nbformat.read(sys.argv[1], as_version=4), timeout=300, kernel_name="python3").execute()
+print("the notebook of the guide runs")
+PYTHON

@@ -20,9 +20,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "gallery").glob("*.md")),
 )
 
-_BLOCK = re.compile(r"^(?:```|<!-- )([\w ]*)\n(.*?)^(?:```|-->)$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^(?:```|<!-- )([^\n>]*)\n(.*?)^(?:```|-->)$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 
 
