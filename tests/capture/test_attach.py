@@ -16,11 +16,12 @@ from tests.helpers.commands import run_workbench, start_workbench
 from tests.helpers.other_pythons import make_environment, others
 from tests.helpers.processes import wait_until
 from workbench.capture import remote
-from workbench.capture.running import recorded_into, running_program
+from workbench.capture.running import running_program
 from workbench.capture.samplers.base import SamplerError
 from workbench.capture.source_scopes import COMPUTED, scopes_of_sources
 from workbench.errors import InvalidInputError
 from workbench.eventlog import read_recording
+from workbench.eventlog.live_processes import recorded_into
 from workbench.profile import Frame, FrameKind, ProfileBuilder
 from workbench.scopes import recording_folder
 

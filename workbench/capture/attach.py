@@ -16,7 +16,7 @@ from workbench.capture.collect import collect_recording, date_end, has_spans, ke
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions, refused_warning
 from workbench.capture.remote import Remote, has_ended
-from workbench.capture.running import GoneError, RunningProgram, recorded_into
+from workbench.capture.running import GoneError, RunningProgram
 from workbench.capture.samplers import FILES, IN_PROCESS, NONE, PY_SPY, PYINSTRUMENT
 from workbench.capture.samplers.base import (
     ProgramRun,
@@ -31,6 +31,7 @@ from workbench.capture.samplers.py_spy import MISPLACED_FROM, PySpy
 from workbench.capture.signals import Signals
 from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode, sample_warnings
 from workbench.errors import InvalidInputError, Remedy, WorkbenchError
+from workbench.eventlog.live_processes import recorded_into
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, without_samples
 from workbench.scopes import layout, recording_folder
@@ -219,7 +220,14 @@ class _Inside(_Way):
         """Return the processes that the program forked while it was measured, and that still record."""
         words = {path.name.partition("-")[0] for path in self._folder.glob(f"*{layout.SUFFIX}")}
         found = {int(word) for word in words} - {self._program.pid}
-        return {pid for pid in found if _recorded_into(pid) == str(self._folder)}
+        return {pid for pid in found if self._is_recorded_here(pid)}
+
+    def _is_recorded_here(self, pid: int) -> bool:
+        try:
+            folder = recorded_into(pid)
+            return folder is not None and folder.samefile(self._folder)
+        except OSError:  # it has ended
+            return False
 
     def collect(self, run: ProgramRun, warn: Warn) -> tuple[Profile | None, SamplerResult]:
         if self._is_gone:
@@ -257,10 +265,3 @@ class _Outside(_Way):
 
     def collect(self, run: ProgramRun, warn: Warn) -> tuple[Profile | None, SamplerResult]:
         return None, self._sampler.collect(replace(run, read_source=self._program.read_source), warn)
-
-
-def _recorded_into(pid: int) -> str | None:
-    try:
-        return recorded_into(pid)
-    except OSError:
-        return None

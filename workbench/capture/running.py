@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.scopes import layout
 
 _INTERPRETER = re.compile(r"python[\d.]*[dt]?")
 _LIBRARY = re.compile(r"/libpython3\.(\d+)\w*\.so[\d.]*(?: \(deleted\))?$")
-_SEGMENT = re.compile(rf"(/.+)/[^/]+{re.escape(layout.SUFFIX)}$")
 ANSWER_SECONDS = 20.0
 """An interpreter that only says its version has started by then, on the busiest machine."""
 
@@ -137,11 +135,6 @@ def running_program(pid: int) -> RunningProgram:
     return RunningProgram(
         pid, command, executable, version, suffix, folder, has_own_root, facts.st_uid, began
     )
-
-
-def recorded_into(pid: int) -> str | None:
-    """Return the folder of the recording that a process writes to; None: it writes to none."""
-    return next((match[1] for path in _maps(pid) if (match := _SEGMENT.match(path))), None)
 
 
 def _maps(pid: int) -> Sequence[str]:
