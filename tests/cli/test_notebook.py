@@ -79,7 +79,7 @@ def test_a_cell(cells: list, folder: Path) -> None:
     assert {"In [1]", "In [2]"} <= {frame.file for frame in (*loaded.frames, *loaded.lines.places)}
     assert text.splitlines() == as_text(overview_of(run), 79)
     assert "In [1]:7" in text
-    assert "In [2]:5  sum(i * i for i" in text
+    assert "In [2]:5  sum(" in text  # how much of a line there is depends on the other columns
     assert {"<load>", "step"} <= {frame.name for frame in run.scopes.frames}
 
 
@@ -177,7 +177,7 @@ def test_in_a_terminal(tmp_path: Path) -> None:
         "%profile --rate 1000 f()",
     )
     assert "cell-3: took" in text
-    assert re.search(r"In \[2\]:1 +def f\(\): return sum", text)
+    assert re.search(r"In \[2\]:1 +def f", text)
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ def test_the_summary_is_for_machines(profile, tmp_path):
     assert summary == {
         "schema": 2,
         "program": ["p.py", "x"],
+        "attached": None,
         "returncode": 0,
         "sampler": "none",
         "rate": 50,

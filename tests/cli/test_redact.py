@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pwd
+import re
 import subprocess
 from pathlib import Path
 
@@ -24,7 +25,9 @@ with workbench.scope("load " + sys.argv[2]):
     workbench.counter("loss of annamaria", 0.5)
     inner_work()
 """
-SECRETS = ("annamaria", "c4-customers", "s3cret-key", os.uname().nodename, "a comment of the author")
+SECRETS = ("annamaria", "c4-customers", "s3cret-key", "a comment of the author")
+HOST = re.compile(rb"(?<![\w+/])" + re.escape(os.uname().nodename.encode()) + rb"(?![\w+/=])")
+"""A short name of a host is also somewhere in base64."""
 
 
 def run(*words: object, **options: object) -> subprocess.CompletedProcess[bytes]:
@@ -49,6 +52,7 @@ def clean(data: bytes, home: Path) -> None:
     text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     for secret in (*SECRETS, str(home)):
         assert secret.encode() not in text, secret
+    assert not HOST.search(text)
 
 
 @pytest.fixture

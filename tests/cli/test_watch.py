@@ -204,15 +204,15 @@ def test_what_is_not_there_is_one_line(command: str, tmp_path: Path) -> None:
         sleep = subprocess.Popen(["sleep", "60"])
         try:
             wait_until(lambda: Path(f"/proc/{sleep.pid}/comm").read_text() == "sleep\n")
-            _refused(command, str(sleep.pid), f"finds no Python in process {sleep.pid}", code=1)
+            _refused(command, str(sleep.pid), f"PID {sleep.pid} (sleep) is not a Python program")
         finally:
             sleep.kill()
             sleep.wait()
 
 
-def _refused(command: str, target: str, words: str, *, code: int = 2) -> None:
+def _refused(command: str, target: str, words: str) -> None:
     done = run_workbench(command, target, text=True)
-    assert done.returncode == code, done
+    assert done.returncode == 2, done
     assert done.stdout == ""
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
@@ -311,8 +311,16 @@ def test_a_dump_has_scopes_and_stacks(tmp_path: Path, sample: bool) -> None:
 
 
 def test_a_program_that_is_not_recorded_is_dumped_by_py_spy(tmp_path: Path) -> None:
-    """Without a recording the stacks are py-spy's."""
+    """Without a recording the stacks are py-spy's, and scopes are those whose lines are on them, without an age."""
     with running(tmp_path) as program:
-        dump = dumped(program.pid)
-        assert (dump["folder"], dump["stacks_from"]) == (None, "py-spy")
-        assert "background" in {frame["function"] for each in dump["threads"] for frame in each["stack"]}
+
+        def at_work() -> Any:
+            dump = dumped(program.pid)
+            threads = {each["name"]: each for each in dump["threads"]}
+            names = [each["name"] for each in threads["background"]["scopes"]]
+            return (dump, threads) if names == ["background loop", "item"] else None
+
+        dump, threads = wait_until(at_work)
+        assert (dump["folder"], dump["scopes_from"], dump["stacks_from"]) == (None, "lines", "py-spy")
+        assert {each["age_ns"] for each in threads["background"]["scopes"]} == {None}
+        assert threads["MainThread"]["stack"][0]["function"] == "<module>"

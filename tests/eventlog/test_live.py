@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from tests.helpers.processes import wait_until
 from tests.helpers.running_programs import running
 from workbench import counter, mark, record, scope
+from workbench.capture.collect import date_end
 from workbench.errors import InvalidInputError
 from workbench.eventlog import read_process_logs, read_recording
 from workbench.eventlog.compression import compress_ended
@@ -129,6 +131,8 @@ def test_a_killed_program_has_its_last_state(tmp_path: Path) -> None:
     assert [process.life for process in state.processes] == [Life.GONE]
     assert paths(state)["MainThread"] == ["fit", "epoch"]
     assert paths(LiveRecording(tmp_path / "r").refresh()) == paths(state)
+    date_end(tmp_path / "r", program.pid, time.perf_counter_ns())  # as `workbench profile` does it
+    assert [process.life for process in LiveRecording(tmp_path / "r").refresh().processes] == [Life.GONE]
     again = recording.refresh()
     assert [track.scopes for track in again.processes[0].tracks] == [
         track.scopes for track in state.processes[0].tracks

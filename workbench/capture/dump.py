@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from workbench.capture.attribution import attribute
+from workbench.capture.running import RunningProgram, running_program
 from workbench.capture.samplers.base import SamplerError
 from workbench.capture.samplers.py_spy_dump import DumpedThread, dump_by_py_spy
+from workbench.capture.source_scopes import scopes_of_sources
 from workbench.errors import WorkbenchError
 from workbench.eventlog.live import LiveRecording
-from workbench.eventlog.live_log import LiveLog, LiveTrack
+from workbench.eventlog.live_log import LiveLog, LiveTrack, OpenScope
+from workbench.eventlog.stack_shape import wrapper
 from workbench.eventlog.symbols import Symbols, function_name
-from workbench.profile import Frame, FrameKind, ThreadState
+from workbench.profile import Frame, FrameKind, ProfileBuilder, ThreadState
 
 FRESH_NS = 2_000_000_000
 """The latest samples tell of the present if the sampler took some so recently; a thread that sleeps has old ones."""
@@ -57,17 +60,11 @@ def dump(pid: int, folder: Path | None) -> ProcessDump:
         folder: Of the recording that it writes; None: it is not recorded.
 
     Raises:
-        WorkbenchError: It is not recorded, and py-spy may not read it or finds no Python in it.
-        InvalidInputError: Its log is of another version.
+        WorkbenchError: It is not recorded, and py-spy may not read it.
+        InvalidInputError: It is no Python program or another user's, or its log is of another version.
     """
     if folder is None:
-        try:
-            threads = dump_by_py_spy(pid)
-        except SamplerError as error:
-            raise WorkbenchError(error.cause.text) from None
-        return ProcessDump(
-            pid, _command(pid), None, "py-spy", "", tuple(_unrecorded(each) for each in threads)
-        )
+        return _not_recorded(pid)
     recording = LiveRecording(folder, first=pid)
     process = recording.refresh().processes[0]
     log = recording.log_of(pid)
@@ -84,8 +81,40 @@ def dump(pid: int, folder: Path | None) -> ProcessDump:
     by_tid = {each.tid: each for each in stacks}
     found = tuple(_recorded(track, by_tid) for track in process.tracks)
     seen = {track.tid for track in process.tracks}
-    found += tuple(_unrecorded(each) for each in stacks if each.tid not in seen)
+    found += tuple(_unrecorded(each, pid) for each in stacks if each.tid not in seen)
     return ProcessDump(pid, process.command, folder, "py-spy" if stacks else "", refused, found)
+
+
+def _not_recorded(pid: int) -> ProcessDump:
+    program = running_program(pid)
+    try:
+        threads = dump_by_py_spy(pid)
+    except SamplerError as error:
+        raise WorkbenchError(error.cause.text) from None
+    found = [_unrecorded(each, pid) for each in threads]
+    scopes = _by_lines(threads, program)
+    dumped = (
+        replace(each, track=replace(each.track, scopes=scopes.get(each.track.tid, ()))) for each in found
+    )
+    command = (Path(program.executable).name, *program.command)
+    return ProcessDump(pid, command, None, "py-spy", "", tuple(dumped))
+
+
+def _by_lines(threads: Sequence[DumpedThread], program: RunningProgram) -> dict[int, tuple[OpenScope, ...]]:
+    """Return the scopes whose `with` statements and functions have the lines of a thread's stack, by its native id."""
+    builder = ProfileBuilder("dump")
+    for thread in threads:
+        samples = builder.samples([builder.stack_of(thread.stack)], [0], [1])
+        builder.add_track(thread.name, pid=program.pid, tid=thread.tid, samples=samples)
+    sampled = builder.build()
+    found = attribute(sampled, scopes_of_sources(sampled, program.read_source))
+    scopes: dict[int, tuple[OpenScope, ...]] = {}
+    for track in found.tracks:
+        path = [] if track.samples is None else found.stacks.path(int(track.samples.stack[0]))
+        frames = (found.frames[i] for i in path)
+        names = [frame.name for frame in frames if frame.kind is FrameKind.SCOPE]
+        scopes[track.tid or 0] = tuple(OpenScope(name, None) for name in names)
+    return scopes
 
 
 def _sampled(track: LiveTrack, log: LiveLog) -> ThreadDump:
@@ -93,8 +122,7 @@ def _sampled(track: LiveTrack, log: LiveLog) -> ThreadDump:
     is_here = thread is not None and (track.task is None or track.state is not None)
     if thread is None or not is_here:
         return ThreadDump(track, (), "")
-    stack = tuple(frame for frame in thread.stack() if frame.kind is FrameKind.PYTHON)
-    return ThreadDump(track, stack, _native(thread.native_top(), log))
+    return ThreadDump(track, _program_frames(thread.stack()), _native(thread.native_top(), log))
 
 
 def _native(top: tuple[int, int] | None, log: LiveLog) -> str:
@@ -110,24 +138,21 @@ def _recorded(track: LiveTrack, stacks: Mapping[int, DumpedThread]) -> ThreadDum
     there = stacks.get(track.tid)
     if there is None or track.task is not None:
         return ThreadDump(track, (), "")
-    return ThreadDump(replace(track, state=_state(there)), there.stack, "")
+    return ThreadDump(replace(track, state=_state(there)), _program_frames(there.stack), "")
 
 
-def _unrecorded(thread: DumpedThread) -> ThreadDump:
-    name = thread.name or f"Thread {thread.tid}"
+def _unrecorded(thread: DumpedThread, pid: int) -> ThreadDump:
+    name = thread.name or ("MainThread" if thread.tid == pid else f"Thread {thread.tid}")
     track = LiveTrack(name, thread.tid, None, (), _state(thread), None)
-    return ThreadDump(track, thread.stack, "")
+    return ThreadDump(track, _program_frames(thread.stack), "")
+
+
+def _program_frames(stack: Iterable[Frame]) -> tuple[Frame, ...]:
+    """Return the Python frames of a stack without those of decorated and sent functions, which are ours."""
+    return tuple(frame for frame in stack if frame.kind is FrameKind.PYTHON and not wrapper(frame.file))
 
 
 def _state(thread: DumpedThread) -> ThreadState:
     if thread.owns_gil:
         return ThreadState.PYTHON
     return ThreadState.NATIVE if thread.is_active else ThreadState.SLEEPING
-
-
-def _command(pid: int) -> tuple[str, ...]:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-    except OSError:
-        return ()
-    return tuple(map(os.fsdecode, words))

@@ -81,6 +81,8 @@ class CaptureOptions:
     """The folder, where the caller holds it already; by default it is held while the program runs."""
     source: bool = True
     """Whether the source of the program's own files goes into the profile."""
+    pid: int | None = None
+    """Of a program that runs already, see `workbench.capture.attach`; None: it is started."""
 
     def held(self) -> contextlib.AbstractContextManager[OutputFolder]:
         """Return the folder to write to, held by nobody else."""

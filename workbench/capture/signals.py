@@ -106,6 +106,11 @@ class Signals:
                 self._sleep(ends, min(due, deadline) - now)
         return returncode
 
+    def wait_for(self, end: int, seconds: float) -> None:
+        """Wait until a signal has come, a descriptor is readable, or so many seconds are over."""
+        if not self._received:
+            self._sleep(end, seconds)
+
     def _sleep(self, ends: int | None, seconds: float) -> None:
         """Sleep until a signal comes, the program ends, or the time is over."""
         if ends is None or self._wake is None:

@@ -41,11 +41,13 @@ class WarningCode(Enum):
     NOT_ATTRIBUTABLE = "not-attributable"
     OTHER = "other"
     OVERSUBSCRIBED = "oversubscribed"
+    PROGRAM_ENDED = "program-ended"
     RANK_MISSING = "rank-missing"
     RECORDING_GONE = "recording-gone"
     RUNS_ON = "runs-on"
     SCOPES_KEPT = "scopes-kept"
     SCOPES_ONLY = "scopes-only"
+    STILL_RECORDED = "still-recorded"
     UNREAD = "unread"
     UNREADABLE = "unreadable"
 
@@ -71,12 +73,14 @@ _TEXTS = {
     WarningCode.OVERSUBSCRIBED: "{threads:g} threads ran at once, in the median of {moments:,} moments, on "
     "{cores:core}: each took longer than it would alone; use fewer workers, or fewer threads in each "
     "(OPENBLAS_NUM_THREADS=1)",
+    WarningCode.PROGRAM_ENDED: "the program ended while it was measured",
     WarningCode.RANK_MISSING: "it was killed, or it still runs",
     WarningCode.RECORDING_GONE: "the recording in {folder} is gone: the program deleted it",
     WarningCode.RUNS_ON: "processes that the program started run on, and the profile ends here: `workbench report "
     "{folder}` shows what their scopes record later",
     WarningCode.SCOPES_KEPT: "the scopes are recorded",
     WarningCode.SCOPES_ONLY: "only scopes are recorded",
+    WarningCode.STILL_RECORDED: "the program is recorded until it comes to the call that ends it, and then by nobody",
     WarningCode.UNREAD: "py-spy could not read the program's stack for a part of the time (did it exec another "
     "program, or was it stopped?): samples are of the rest",
     WarningCode.UNREADABLE: "the recording cannot be read: {reason}",

@@ -31,6 +31,7 @@ Examples:
   workbench profile --repeat 8 -o before fit.py      8 profiles, before/1 to before/8, for workbench diff
   workbench profile --suite reference         every variant, and profiles/index.html
   workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost/
+  workbench profile --pid 1234 --seconds 10   a program that runs already, in profiles/fit-1234/
 
 Options of workbench come before the program, the program's own after it. Its streams and exit code pass
 through; 75 means that it succeeded and no sampler ran. On a terminal a summary of where the time went follows on
@@ -48,8 +49,9 @@ sampler, with py-spy, with py-spy's native frames (not with --no-native), and ba
 its output is discarded. It must do the same work each time. Ctrl-C keeps complete rounds, and the same command resumes.
 """
 
+SUITE_SECONDS = 4.0
 _TAKE_VALUE = frozenset(
-    {"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs", "--repeat"}
+    {"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs", "--repeat", "--pid"}
 )
 
 
@@ -91,8 +93,11 @@ class _ProgramCommand(click.Command):
     "--repeat", type=click.IntRange(min=1), metavar="N", help="Make N profiles, in folders 1 to N of -o."
 )
 @click.option("--suite", metavar="NAME", help="Profile each variant of a suite of workbench: reference.")
+@click.option("--pid", type=click.IntRange(min=1), metavar="PID", help="Measure a program that runs already.")
 @click.option(
-    "--seconds", default=4.0, show_default=True, help="With --suite: seconds to repeat the training."
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --pid: how long, by default until Ctrl-C. With --suite: of repeating the training.  [default: 4]",
 )
 @click.option(
     "--cost", is_flag=True, help="Run the program several times to measure what profiling costs it."
@@ -114,7 +119,8 @@ def command(
     source: bool,
     repeat: int | None,
     suite: str | None,
-    seconds: float,
+    pid: int | None,
+    seconds: float | None,
     cost: bool,
     runs: int | None,
     as_json: bool,
@@ -133,12 +139,26 @@ def command(
         other = "--cost" if cost else f"--suite {suite}" if suite is not None else "--summary"
         raise InvalidInputError(f"--repeat {repeat} is of profiles of one program: leave out {other}")
     sampling = Sampling(cast("SamplerName", sampler), rate, native)
+    if pid is not None:
+        others = {
+            "--cost": cost,
+            f"--suite {suite}": suite is not None,
+            f"--repeat {repeat}": repeat is not None,
+            " ".join(program[:1]): bool(program),
+        }
+        for other in (words for words, is_given in others.items() if is_given):
+            raise InvalidInputError(f"--pid {pid} is of a program that runs already: leave out {other}")
+        sys.exit(_profile_running(pid, output, sampling, seconds, source=source, summary=summary))
+    if seconds is not None and suite is None:
+        raise InvalidInputError(f"--seconds {seconds:g} goes with --pid or --suite alone")
     if suite is not None:
         if program:
             raise InvalidInputError(
                 f"--suite {suite} profiles the suite's own program: leave out {program[0]}"
             )
-        _profile_suite(suite, output or Path("profiles"), seconds, sampling)
+        _profile_suite(
+            suite, output or Path("profiles"), SUITE_SECONDS if seconds is None else seconds, sampling
+        )
         return
     if not program:
         raise InvalidInputError(
@@ -209,6 +229,35 @@ def _profile_program(options: CaptureOptions, *, summary: bool, is_one_of_many: 
     if not is_one_of_many:
         page = next((file for file in files if file.suffix == ".html"), None)
         _say_result(shown, page, summary=summary)
+    return capture.exit_code
+
+
+def _profile_running(
+    pid: int, folder: Path | None, sampling: Sampling, seconds: float | None, *, source: bool, summary: bool
+) -> int:
+    from workbench.capture.attach import attach
+    from workbench.capture.program import CaptureOptions
+    from workbench.capture.running import running_program
+    from workbench.report.profile.files import profile_folder, write_profile_files
+    from workbench.report.profile.overview import overview_of
+    from workbench.report.profile.run import run_of_capture
+
+    program = running_program(pid)
+    folder = folder or Path("profiles") / f"{split(program.command).name}-{pid}"
+    options = CaptureOptions(program.command, folder, sampling, source=source, pid=pid)
+    with profile_folder(options) as output:
+        with progress(f"attached to PID {pid}") as advance:
+            capture = attach(
+                replace(options, output_folder=output),
+                program,
+                seconds,
+                say=say_warning,
+                tell=say,
+                passed=lambda now: advance(now, seconds, ""),
+            )
+        shown = overview_of(run_of_capture(capture))
+        files = write_profile_files(capture, shown=shown)
+    _say_result(shown, next(file for file in files if file.suffix == ".html"), summary=summary)
     return capture.exit_code
 
 

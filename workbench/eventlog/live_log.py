@@ -205,7 +205,7 @@ class LiveLog:
                 segment.close()
         self._is_first = False
         if self._log.end_ns:
-            self.life, self.pid = Life.ENDED, 0
+            self.life, self.pid = Life.ENDED if self._ended_itself() else Life.GONE, 0
 
     def set_time(self, now_ns: int) -> None:
         """Set `now_ns`: what has ended stays at its end, and what has another clock at its last entry."""
@@ -309,6 +309,13 @@ class LiveLog:
         if self._segments and self._segments[0].has_header():
             first = self._segments[0]
             self._log = with_header(self._log, self._log.key, first.header, first.path)
+
+    def _ended_itself(self) -> bool:
+        """Return whether the process ended its log, and not the one that waited for a killed process.
+
+        A process measures what scopes cost when its recording begins and again when it ends.
+        """
+        return len(self._log.costs) > 1 or self._log.stopped != 0 or runs(self.named_pid)
 
     def _check(self, now_ns: int) -> None:
         """Find out whether the process still runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,6 +46,8 @@ class ScopeNode:
     """Time in this scope and in no scope below it."""
     functions: tuple[SampledFunction, ...]
     """What was on top of the samples in its self time, the most frequent first."""
+    of_all: SampledShare | None = None
+    """Its share of all samples, where they alone are known of it, and no times and calls."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Overview:
     """Where the time of a run goes."""
 
     scopes: tuple[ScopeNode, ...]
-    """Parents before children, the longest total first."""
+    """Parents before children, the longest total first, or the largest share."""
     outside: tuple[SampledFunction, ...]
     """What was sampled outside any scope, by the program's own functions."""
     outside_share: SampledShare | None
@@ -80,6 +83,7 @@ def overview(
     paths = ScopePaths()
     functions: dict[int, tuple[SampledFunction, ...]] = {}
     bare, count = None, 0
+    nodes: tuple[ScopeNode, ...] = ()
     by_line = None
     if samples is not None:
         counts, own = SampleCounts.of(samples, by_time=by_time), innermost_own(samples)
@@ -88,7 +92,9 @@ def overview(
         bare = counts.part(path == ROOT) if scope is None and functions[ROOT] else None
         by_line = LineSamples.of(samples, by_time=by_time)
         count = int(counts.count.sum())
-    nodes = () if scopes is None else _scope_nodes(scopes, paths, functions)
+        nodes = _sampled_nodes(paths, path, counts, functions)
+    if scopes is not None:
+        nodes = _scope_nodes(scopes, paths, functions)
     return Overview(
         tuple(node for node in nodes if scope is None or scope in node.path),
         functions.get(ROOT, ()) if scope is None else (),
@@ -122,13 +128,44 @@ def _scope_nodes(
         for i, name in enumerate(names)
         if total_ns[i] > 0 or calls[i]
     ]
+    return _in_order(nodes)
+
+
+def _sampled_nodes(
+    paths: ScopePaths,
+    path: NDArray[np.int64],
+    counts: SampleCounts,
+    functions: dict[int, tuple[SampledFunction, ...]],
+) -> tuple[ScopeNode, ...]:
+    """Return the scopes of a profile whose samples alone are known; `path` has the path of each stack."""
+    names = paths.names()
+    number = {name: i for i, name in enumerate(names)}
+    stacks = [np.flatnonzero(path == i) for i in range(len(names))]
+    for i in range(len(names) - 1, -1, -1):  # children come after their parents
+        if len(names[i]) > 1:
+            parent = number[names[i][:-1]]
+            stacks[parent] = np.concatenate([stacks[parent], stacks[i]])
+    shares = [counts.part(rows) for rows in stacks]
+    return _in_order(
+        ScopeNode(name, 0, 0, 0, functions.get(i, ()), share)
+        for i, (name, share) in enumerate(zip(names, shares, strict=True))
+        if share.samples
+    )
+
+
+def _in_order(nodes: Iterable[ScopeNode]) -> tuple[ScopeNode, ...]:
+    """Return parents before children, the longest first."""
     by_path = {node.path: node for node in nodes}
 
-    def order(node: ScopeNode) -> tuple[tuple[int, str], ...]:
+    def order(node: ScopeNode) -> tuple[tuple[float, str], ...]:
         around = (by_path[node.path[: i + 1]] for i in range(len(node.path)))
-        return tuple((-each.total_ns, each.path[-1]) for each in around)
+        return tuple((-(each.total_ns or _share(each)), each.path[-1]) for each in around)
 
-    return tuple(sorted(nodes, key=order))
+    return tuple(sorted(by_path.values(), key=order))
+
+
+def _share(node: ScopeNode) -> float:
+    return 0.0 if node.of_all is None else node.of_all.share
 
 
 def _functions_by_path(

@@ -57,6 +57,8 @@ class Journal:
 
     def __init__(self, log: LogWriter) -> None:
         self.log = log
+        self.sampling = ""
+        """How this process and its forked children are sampled, where the environment does not say so."""
         self.chunks_ns = self.chunks_events = 0
         """Time spent getting chunks, and the events that fit into them; two threads may lose an update."""
         self.names: dict[object, int] = {}

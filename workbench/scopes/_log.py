@@ -103,6 +103,8 @@ class LogWriter:
             if self._text_buffer is None or self._text_end - self._text_free < size:
                 length_of_chunk = max(TEXT_CHUNK, size)
                 buffer, at = self._chunk(layout.CHUNK_TEXT, 0, length_of_chunk)
+                if self.ended:
+                    raise EndedError("the recording has ended")
                 self._text_buffer, self._text_free, self._text_end = buffer, at, at + length_of_chunk
             # Reserved before it is written, without a call in between: a signal handler may run after a call.
             buffer, at = self._text_buffer, self._text_free
@@ -178,6 +180,8 @@ class LogWriter:
                 raise
             finally:
                 os.close(handle)
+        if self.ended:  # meanwhile, on this thread: nothing may keep the segment mapped
+            raise EndedError("the recording has ended")
         space.segment, space.free, space.end = segment, layout.HEADER_SIZE, size
         self._first = self._first or segment
 

@@ -14,8 +14,13 @@ from workbench.scopes.error import RecordingError, log_line
 from workbench.scopes.manifests import Manifest
 
 
-def start(folder: str, manifest: Manifest) -> Journal:
+def start(folder: str, manifest: Manifest, *, sampling: str = "") -> Journal:
     """Record this process into a folder, instead of what it recorded until now.
+
+    Args:
+        folder: Of the recording.
+        manifest: Its manifest.
+        sampling: How it and its forked children are sampled, as WORKBENCH_SAMPLE says it; by default that decides.
 
     Raises:
         RecordingError: Its log cannot be written there.
@@ -24,6 +29,7 @@ def start(folder: str, manifest: Manifest) -> Journal:
     try:
         log = LogWriter(folder, manifest.identity, manifest.limits)
         journal = Journal(log)
+        journal.sampling = sampling
         scope_cost.write(journal)
     except OSError as error:
         if log is not None:
@@ -57,8 +63,8 @@ def end(journal: Journal | None = None) -> None:
 
 
 def _sample(journal: Journal) -> None:
-    """Sample this process too if the environment asks for it."""
-    if SAMPLE_VARIABLE in os.environ:
+    """Sample this process too if it is to be."""
+    if journal.sampling or SAMPLE_VARIABLE in os.environ:
         from workbench.scopes import sampler as _sampler
 
         _sampler.start(journal)
@@ -88,22 +94,37 @@ def _successor(parent: Journal) -> Journal | None:
         log_line(f"not recording process {os.getpid()}: {error}")
         return None
     journal.log.inherited = True
+    journal.sampling = parent.sampling
     return journal
 
 
-_hooks_registered = False
+_ends_at_exit = _continues_in_children = False
 
 
 def _register_hooks() -> None:
-    global _hooks_registered
-    if _hooks_registered:
-        return
-    _hooks_registered = True
+    global _ends_at_exit, _continues_in_children
+    if not _ends_at_exit:
+        _ends_at_exit = True
+        import atexit
+
+        atexit.register(end)
+    if not _continues_in_children and hasattr(os, "register_at_fork"):
+        _continues_in_children = True
+        os.register_at_fork(after_in_child=_continue_in_child)
+
+
+def ends_at_exit() -> bool:
+    """Return whether a recording is ended when the interpreter ends."""
+    return _ends_at_exit
+
+
+def forget_exit() -> None:
+    """Do not end a recording when the interpreter ends."""
+    global _ends_at_exit
+    _ends_at_exit = False
     import atexit
 
-    atexit.register(end)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_continue_in_child)
+    atexit.unregister(end)
 
 
 def _continue_in_child() -> None:

@@ -34,9 +34,9 @@ def why_not() -> str | None:
     return None if reason is None else f"the in-process sampler cannot run: {reason}"
 
 
-def settings() -> tuple[float, bool] | None:
-    """Return (samples per second, whether with native frames) from the environment; None: no samples."""
-    rate, _, native = os.environ.get(SAMPLE_VARIABLE, "").partition(",")
+def settings(text: str) -> tuple[float, bool] | None:
+    """Return (samples per second, whether with native frames) of what WORKBENCH_SAMPLE says; None: no samples."""
+    rate, _, native = text.partition(",")
     try:
         number = float(rate)
     except ValueError:
@@ -45,9 +45,9 @@ def settings() -> tuple[float, bool] | None:
 
 
 def start(journal: Journal) -> None:
-    """Sample this process into a journal's recording, if the environment asks for it and the sampler can run."""
+    """Sample this process into a journal's recording, if it or the environment asks for it and the sampler can run."""
     global _sampled
-    wanted = settings()
+    wanted = settings(journal.sampling or os.environ.get(SAMPLE_VARIABLE, ""))
     is_sampled = _sampled is not None and _sampled.log.pid == os.getpid()  # else it is the parent's
     if wanted is None or is_sampled or why_not() is not None:
         return

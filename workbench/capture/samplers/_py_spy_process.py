@@ -80,19 +80,20 @@ class PySpyProcess:
                 return int(match[1]), int(match[2])
         return None
 
-    def finish(self) -> None:
-        """Wait until py-spy has written its file, after its program has ended.
+    def finish(self, *, program_goes_on: bool = False) -> None:
+        """Wait until py-spy has written its file, after its program has ended, or while that goes on.
 
         It ends by itself when all processes that it samples have; children that outlive the program would
         keep it, so after two seconds it is asked to stop.
         """
+        linger = 0.0 if program_goes_on else LINGER_SECONDS
         try:
-            for wait, request in ((LINGER_SECONDS, signal.SIGINT), (WRITE_SECONDS, signal.SIGKILL)):
+            for wait, request in ((linger, signal.SIGINT), (WRITE_SECONDS, signal.SIGKILL)):
                 try:
                     self.process.wait(wait)
                     break
                 except subprocess.TimeoutExpired:
-                    self.was_asked = True
+                    self.was_asked = not program_goes_on
                     self.process.send_signal(request)
         finally:
             self.stop()

@@ -41,6 +41,8 @@ class ProgramRun:
     """Whether the process has begun to record."""
     scopes: Profile | None
     """What was recorded of scopes; with the in-process sampler, its samples too."""
+    read_source: Callable[[str], str | None] | None = None
+    """Returns the text of a source file, where scopes are not recorded but found in there."""
 
 
 @dataclass(frozen=True)

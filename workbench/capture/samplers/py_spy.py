@@ -28,6 +28,7 @@ from workbench.capture.samplers.base import (
     count_samples,
     no_samples,
 )
+from workbench.capture.source_scopes import scopes_of_sources
 from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode
 from workbench.errors import InvalidInputError, Remedy
 from workbench.formats.pyspy import IMPORT_SYSTEM, frame_of
@@ -102,6 +103,11 @@ class PySpy(Sampler):
         if self._process is not None:
             self._process.finish()
 
+    def finish_early(self) -> None:
+        """Write what was seen, while the program goes on."""
+        if self._process is not None:
+            self._process.finish(program_goes_on=True)
+
     def stop(self) -> None:
         """End at once, and leave nothing running."""
         if self._process is not None:
@@ -124,7 +130,8 @@ class PySpy(Sampler):
         except InvalidInputError as error:
             warn(no_samples(Cause(f"the samples cannot be read: {error}"), run.scopes))
             return SamplerResult(None, 0, failed=True)
-        profile = attribute(sampled, run.scopes)
+        scopes = run.scopes if run.read_source is None else scopes_of_sources(sampled, run.read_source)
+        profile = attribute(sampled, scopes)
         count = count_samples(profile)
         return SamplerResult(profile if count else None, count, failed=False)
 

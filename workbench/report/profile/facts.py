@@ -26,7 +26,8 @@ def figures(run: ProfileRun) -> list[Figure]:
     processes = {track.pid for profile in profiles for track in profile.tracks}
     known = run.scopes.recording.processes if run.scopes is not None else 0
     count = max(len(processes), known)
-    found = [Figure("took", as_amount(duration_ns(run), "ns"))]
+    what = "took" if run.attached is None else "measured"
+    found = [Figure(what, as_amount(duration_ns(run), "ns"))]
     if profiles:
         found.append(Figure(plural(count, "process", "es"), f"{count:,}"))
         lanes = max((len(profile.tracks) for profile in profiles), default=0)
@@ -88,7 +89,7 @@ def diagnostics(run: ProfileRun) -> list[str]:
         found.append("Nothing was recorded: there are no scopes and no samples.")
     for profile in (run.scopes, run.samples):
         if profile is not None:
-            found += _of_profile(profile)
+            found += _of_profile(profile, goes_on=run.attached is not None)
     return list(dict.fromkeys(found))
 
 
@@ -101,7 +102,7 @@ def count_spans(profile: Profile) -> int:
     )
 
 
-def _of_profile(profile: Profile) -> list[str]:
+def _of_profile(profile: Profile, *, goes_on: bool) -> list[str]:
     facts = profile.recording
     found: list[str] = []
     unfinished = sum(int(t.spans.unfinished.sum()) for t in profile.tracks if t.spans is not None)
@@ -112,7 +113,7 @@ def _of_profile(profile: Profile) -> list[str]:
             f"{elsewhere:,} {plural(elsewhere, 'scope')} opened on one thread or task and closed on another: the time "
             "until the end of the record counts. Close a scope where it was opened."
         )
-    if unfinished:
+    if unfinished and not goes_on:
         found.append(
             f"{unfinished:,} {plural(unfinished, 'scope')} had not ended when the record did: "
             "the time until then counts."

@@ -125,7 +125,8 @@ def summary(capture: Capture) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "program": list(capture.options.program),
-        "returncode": capture.returncode,
+        "returncode": capture.returncode if capture.options.pid is None else None,
+        "attached": capture.options.pid,
         "seconds": round(capture.seconds, 3),
         "sampler": capture.sampler,
         "rate": capture.options.sampling.rate,

@@ -19,7 +19,7 @@ from workbench.profile import (
 )
 from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.line_rows import NAME, column_words, line_rows, source_line, text_rows
-from workbench.report.profile.run import ProfileRun, duration_ns
+from workbench.report.profile.run import ProfileRun, duration_ns, took
 from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import (
@@ -109,13 +109,15 @@ def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = 
 def _rows(found: Overview, top: int) -> Iterator[OverviewRow]:
     """Choose scopes by their total, then the functions with the largest shares, and put them into the tree's order."""
     longest = max((node.total_ns for node in found.scopes), default=0)
-    heavy = sorted(found.scopes, key=lambda node: (-node.total_ns, len(node.path)))
+    heavy = sorted(found.scopes, key=lambda node: (-node.total_ns, -_share(node), len(node.path)))
     functions = [(each, node.path) for node in found.scopes for each in node.functions]
     functions += [(each, ()) for each in found.outside]
     functions = [(each, path) for each, path in functions if each.of_all.share >= MIN_SHARE]
     functions.sort(key=lambda item: -item[0].of_all.share)
     room = min(max(top - len(functions), (top + 1) // 2), top)
-    scopes = [node for node in heavy if node.total_ns >= MIN_SCOPE * longest][:room]
+    scopes = [node for node in heavy if node.total_ns >= MIN_SCOPE * longest and _share(node) >= MIN_SHARE][
+        :room
+    ]
     paths = {node.path for node in scopes} | {()}
     chosen: dict[tuple[str, ...], list[SampledFunction]] = {}
     left = top - len(scopes) - bool(scopes and found.outside)
@@ -125,7 +127,8 @@ def _rows(found: Overview, top: int) -> Iterator[OverviewRow]:
             left -= 1
     base = min((len(node.path) for node in scopes), default=1) - 1
     for node in (node for node in found.scopes if node.path in paths):
-        yield OverviewRow(len(node.path) - 1 - base, node.path[-1], scope=node)
+        scope = node if node.of_all is None else None
+        yield OverviewRow(len(node.path) - 1 - base, node.path[-1], scope, node.of_all)
         for each in chosen.get(node.path, ()):
             yield OverviewRow(len(node.path) - base, each.name, share=each.of_all)
     outside = chosen.get((), ())
@@ -140,6 +143,11 @@ def _rows(found: Overview, top: int) -> Iterator[OverviewRow]:
                 left -= 1
 
 
+def _share(node: ScopeNode) -> float:
+    """Return the share of a scope of which samples alone are known; 1 for others."""
+    return 1.0 if node.of_all is None else node.of_all.share
+
+
 def _function(function: SampledFunction) -> str:
     return f"{function.name} ({Path(function.file).name})" if function.file else function.name
 
@@ -147,7 +155,7 @@ def _function(function: SampledFunction) -> str:
 def headline(shown: RunOverview) -> str:
     """Return one line on the run: how long it took, how much was sampled, and what profiling cost."""
     run = shown.run
-    words = [f"took {as_amount(duration_ns(run), 'ns')}"]
+    words = [took(run)]
     if run.returncode:
         words.append(f"exit code {run.returncode}")
     if shown.found.samples:

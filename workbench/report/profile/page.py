@@ -24,7 +24,7 @@ from workbench.report.profile.overview import RunOverview, answer, bars, overvie
 from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
-from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
+from workbench.report.profile.run import ProfileRun, has_time, same_file, started, took
 from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in, shares_by_time
 from workbench.report.profile.tables import FrameTable, functions_table, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
@@ -145,7 +145,7 @@ def _page(
         source=printable(run.source),
         when=when.strftime("%Y-%m-%d %H:%M:%S %Z") if when is not None else "",
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        took=as_amount(duration_ns(run), "ns"),
+        took=took(run),
         answer=answer(shown),
         rows=bars(shown),
         lines=line_rows(run, shown.lines),

@@ -17,6 +17,7 @@ from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture
 from workbench.capture.samplers import PY_SPY, TRACE
 from workbench.capture.samplers.py_spy import read_trace
+from workbench.capture.source_scopes import scopes_of_sources
 from workbench.capture.sources import read_cells, read_sources
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
@@ -30,6 +31,7 @@ from workbench.profile import (
 )
 from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
 from workbench.report.profile.summary import SUMMARY, Summary, read_summary
+from workbench.text import as_amount
 
 SCOPES = "scopes.speedscope.json"
 OLD_TRACE = "py-spy.chrometrace.json"
@@ -54,6 +56,8 @@ class ProfileRun:
     seconds: float | None = None
     """How long the program ran; by default what the profile covers."""
     returncode: int | None = None
+    attached: int | None = None
+    """The PID of a program that ran already and went on; None: it was started."""
     warnings: tuple[str, ...] = ()
     source: str = ""
     """What it was read from."""
@@ -85,7 +89,8 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
         sampler=capture.sampler,
         rate=capture.options.sampling.rate,
         seconds=capture.seconds,
-        returncode=capture.returncode,
+        returncode=capture.returncode if capture.options.pid is None else None,
+        attached=capture.options.pid,
         warnings=_texts(capture.warnings),
         cost=cost_of_capture(capture),
         sources=None if capture.options.source else {},
@@ -190,6 +195,7 @@ def _of_folder(folder: Path) -> ProfileRun:
         rate=facts.rate,
         seconds=facts.seconds,
         returncode=facts.returncode,
+        attached=facts.attached,
         warnings=(*_texts(facts.known_warnings()), *([old] if old else [])),
         source=folder.resolve().name,
         old=old,
@@ -203,7 +209,10 @@ def _samples_of(folder: Path, facts: Summary, scopes: Profile | None) -> Profile
     """Return the samples of another sampler: from py-spy's own file, which has lines, where it is there."""
     if facts.sampler.startswith(PY_SPY) and (folder / TRACE).is_file():
         with suppress(InvalidInputError):
-            return attribute(read_trace(folder / TRACE, name=folder.name), scopes)
+            sampled = read_trace(folder / TRACE, name=folder.name)
+            if facts.attached is not None:
+                scopes = scopes_of_sources(sampled, read_sources(folder).get)
+            return attribute(sampled, scopes)
     return load(folder / SAMPLES)
 
 
@@ -246,6 +255,12 @@ def duration_ns(run: ProfileRun) -> int:
         return round(run.seconds * 1e9)
     profiles = [p for p in (run.together, run.scopes, run.samples) if p is not None]
     return max((p.end_ns - p.start_ns for p in profiles), default=0)
+
+
+def took(run: ProfileRun) -> str:
+    """Return how long the run took, or how long this program was measured, in words."""
+    time = as_amount(duration_ns(run), "ns")
+    return f"took {time}" if run.attached is None else f"attached to PID {run.attached} for {time}"
 
 
 def has_time(profile: Profile | None, of: str) -> bool:

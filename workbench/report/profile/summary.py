@@ -29,6 +29,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     rate: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0, lt=1e12)] | None = None
     returncode: int | None = None
+    attached: int | None = None
+    """The PID of a program that ran already, and went on; None: it was started."""
     sampler: str = ""
     samples: Count = 0
     sampling_failed: bool = False

@@ -271,6 +271,13 @@ static void choose_signal(void) {
     __atomic_store_n(&status.signal, (uint64_t)chosen, __ATOMIC_RELAXED);
 }
 
+/* One that is still on its way is ignored, as by default. */
+static void give_signals_back(void) {
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
+        if (is_ours(candidates[i])) signal(candidates[i], SIG_DFL);
+    chosen = 0;
+}
+
 /* Whether a thread blocks the signal. */
 static int blocks_signal(pid_t tid) {
     char text[2048];
@@ -817,6 +824,7 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
         if (threads[i]->tid != 0) settle(threads[i], tick_count);
     }
     int error = log_error();
+    give_signals_back();
     close_tasks();
     status.helper_ns = spent;
     status.end = system_ns();

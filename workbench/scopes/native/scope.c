@@ -239,7 +239,30 @@ uintptr_t find_local(int tid) {
         if (__atomic_load_n(&locals[i].tid, __ATOMIC_ACQUIRE) == tid) return locals[i].at;
     return 0;
 }
+
+/* Let go of the tracks of all threads, and so of the log's mapped files. For when nothing records and no thread samples;
+   a thread that is in the middle of a rare step holds its own track, and finds no recorder afterwards. */
+static PyObject *release_tracks(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    for (int i = 0; i < MAX_LOCALS; i++) {
+        if (locals[i].tid == 0) continue;
+        Local *of_thread = (Local *)locals[i].at;
+        PyObject *own = of_thread->tracks->own, *kept = of_thread->tracks->kept;
+        of_thread->generation = 0;
+        of_thread->track = NULL;
+        of_thread->tracks->own = of_thread->tracks->kept = NULL;
+        Py_XDECREF(own);
+        Py_XDECREF(kept);
+    }
+    Py_RETURN_NONE;
+}
 #else
+static PyObject *release_tracks(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    Py_RETURN_NONE;
+}
 static void remember_local(void) {}
 static void forget_local(uintptr_t at) { (void)at; }
 #endif
@@ -1135,6 +1158,7 @@ static PyObject *open_scopes(PyObject *module, PyObject *unused) {
 static PyMethodDef module_methods[] = {
     {"map_file", map_file, METH_VARARGS, "map_file($module, handle, size, /)\n--\n\nReturn a mapped file as a writable buffer."},
     {"open_scopes", open_scopes, METH_NOARGS, "The current track's number, its open scopes' names, and a start."},
+    {"release_tracks", release_tracks, METH_NOARGS, "Let go of all threads' tracks, when a recording has ended."},
     {"activate", activate, METH_O, "Make scopes write to a recorder; None: they do nothing."},
     {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL | METH_KEYWORDS,
      "counter($module, /, name, value)\n--\n\nRecord the value of something that changes."},
