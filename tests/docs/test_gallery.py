@@ -44,10 +44,10 @@ def line(said: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def test_most_of_a_fit_is_tanh_in_the_jacobian(profiled: Any) -> None:
-    """The heaviest function is the native tanh, in the scope of the Jacobian, which takes most of a step."""
+    """The native tanh is one of the heaviest functions in the scope of the Jacobian, which takes most of a step."""
     said = profiled("network", 8)
     jacobian = scope(said, "step", "jacobian")
-    assert "tanh" in jacobian["functions"][0]["name"]
+    assert any("tanh" in each["name"] for each in jacobian["functions"][:3])
     assert jacobian["total_s"] > scope(said, "step")["total_s"] / 2
     assert line(said, "np.tanh")["work"]["native"]["share"] > 0
 
