@@ -179,9 +179,9 @@ Tree = dict[str, tuple[str, bytes | str, int]]
 
 
 def tree(folder: Path) -> Tree:
-    """Return what is in a folder: kinds, contents and modes."""
+    """Return what is in a folder: kinds, contents and modes; not the byte code that Python writes."""
     found: Tree = {}
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(each for each in folder.rglob("*") if "__pycache__" not in each.parts):
         name, mode = path.relative_to(folder).as_posix(), path.lstat().st_mode
         if path.is_symlink():
             found[name] = ("link", os.readlink(path), mode)  # noqa: PTH115

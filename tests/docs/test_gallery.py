@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from tests.docs.pages import ROOT
 from tests.helpers.commands import run_workbench
@@ -108,6 +109,7 @@ def test_a_library_without_scopes_is_under_the_line_that_calls_it(profiled: Any)
 )
 def test_a_change_keeps_the_result(name: str, at_most: float) -> None:
     """Each variant of a change has an error that the page can call small."""
+    get_reusable_executor().shutdown(wait=True)  # workers of an earlier test know no modules of the gallery
     suite = load_suite(str(GALLERY / f"{name}_change.py"))
     for variant in suite.variants:
         case = suite.case(variant, 7)

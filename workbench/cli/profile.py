@@ -96,7 +96,7 @@ class _ProgramCommand(click.Command):
 @click.option("--pid", type=click.IntRange(min=1), metavar="PID", help="Measure a program that runs already.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0),
     help="With --pid: how long, by default until Ctrl-C. With --suite: of repeating the training.  [default: 4]",
 )
 @click.option(
@@ -148,6 +148,8 @@ def command(
         }
         for other in (words for words, is_given in others.items() if is_given):
             raise InvalidInputError(f"--pid {pid} is of a program that runs already: leave out {other}")
+        if seconds == 0:
+            raise InvalidInputError(f"--seconds 0 with --pid {pid}: give more than 0, or leave it out")
         sys.exit(_profile_running(pid, output, sampling, seconds, source=source, summary=summary))
     if seconds is not None and suite is None:
         raise InvalidInputError(f"--seconds {seconds:g} goes with --pid or --suite alone")
