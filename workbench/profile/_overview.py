@@ -15,6 +15,7 @@ from workbench.profile._record import Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_paths import ScopePaths
 from workbench.profile._scope_samples import native_name
+from workbench.profile._scope_table import wall_ns
 from workbench.profile.stacks import ROOT
 
 IMPORTS, WAITING = "imports", "waiting"
@@ -42,6 +43,8 @@ class ScopeNode:
     """Names from the outermost scope to this one."""
     calls: int
     total_ns: int
+    wall_ns: int
+    """How long any thread was in it, or worked for it; `total_ns` sums up threads that were so at once."""
     self_ns: int
     """Time in this scope and in no scope below it."""
     functions: tuple[SampledFunction, ...]
@@ -112,7 +115,8 @@ def _scope_nodes(
     kinds = frozenset({FrameKind.SCOPE}) if has_scopes else frozenset(FrameKind)
     tree = aggregate(profile, of="spans")
     rows = np.flatnonzero(tree.count)
-    path = paths.of_stacks(profile, kinds)[rows]
+    of_stack = paths.of_stacks(profile, kinds)
+    path = of_stack[rows]
     rows, path = rows[path != ROOT], path[path != ROOT]
     calls, self_ns = (np.zeros(len(paths), dtype=np.int64) for _ in range(2))
     np.add.at(calls, path, tree.count[rows])
@@ -123,8 +127,9 @@ def _scope_nodes(
     for i in range(len(names) - 1, -1, -1):  # children come after their parents
         if len(names[i]) > 1:
             total_ns[number[names[i][:-1]]] += total_ns[i]
+    wall = wall_ns(profile, of_stack, total_ns.tolist())
     nodes = [
-        ScopeNode(name, int(calls[i]), int(total_ns[i]), int(self_ns[i]), functions.get(i, ()))
+        ScopeNode(name, int(calls[i]), int(total_ns[i]), wall[i], int(self_ns[i]), functions.get(i, ()))
         for i, name in enumerate(names)
         if total_ns[i] > 0 or calls[i]
     ]
@@ -147,7 +152,7 @@ def _sampled_nodes(
             stacks[parent] = np.concatenate([stacks[parent], stacks[i]])
     shares = [counts.part(rows) for rows in stacks]
     return _in_order(
-        ScopeNode(name, 0, 0, 0, functions.get(i, ()), share)
+        ScopeNode(name, 0, 0, 0, 0, functions.get(i, ()), share)
         for i, (name, share) in enumerate(zip(names, shares, strict=True))
         if share.samples
     )

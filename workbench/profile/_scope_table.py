@@ -199,10 +199,10 @@ def scope_table(profile: Profile) -> list[ScopeRow]:
     count where they ran, not again on the tracks of those who worked for them.
     """
     totals = totals_by_name(aggregate(profile, of="spans"))
-    number = {name: i for i, name in enumerate(totals)}
-    of_frame = np.array([number.get(frame.name, 0) for frame in profile.frames], dtype=np.int32)
-    of_stack = of_frame[profile.stacks.frame]
     size = len(totals)
+    number = {name: i for i, name in enumerate(totals)}
+    of_frame = np.array([number.get(frame.name, size) for frame in profile.frames], dtype=np.int32)
+    of_stack = of_frame[profile.stacks.frame]
     parts: list[tuple[Int32, NDArray[np.int64]]] = []
     unfinished, spent = np.zeros(size, dtype=np.int64), np.zeros(size)
     rates = {FLOPS: np.zeros((2, size)), BYTES: np.zeros((2, size))}
@@ -221,7 +221,7 @@ def scope_table(profile: Profile) -> list[ScopeRow]:
                 sums[1] += np.bincount(name[stated], weights=duration[stated], minlength=size)
     p50, p95, p99, longest = nearest_ranks(parts, size, (50, 95, 99, 100))
     overhead = scope_overhead(profile)
-    wall = _wall_ns(profile, number, [row.total_ns for row in totals.values()])
+    wall = wall_ns(profile, of_stack, [row.total_ns for row in totals.values()])
     return [
         ScopeRow(
             name,
@@ -243,12 +243,18 @@ def scope_table(profile: Profile) -> list[ScopeRow]:
     ]
 
 
-def _wall_ns(profile: Profile, number: dict[str, int], total_ns: list[int]) -> list[int]:
-    """Return of each name how long any track was inside it; of one that is on one track alone that is its total."""
+def wall_ns(profile: Profile, of_stack: NDArray[np.integer], total_ns: list[int]) -> list[int]:
+    """Return of each group of scopes how long any track was inside one; of a group on one track that is its total.
+
+    Args:
+        profile: Has the spans.
+        of_stack: (stacks,) the number of each stack's group, or another number for none.
+        total_ns: The total of each group.
+    """
     unknown = len(total_ns)
-    of_frame = np.array([number.get(frame.name, unknown) for frame in profile.frames], dtype=np.int64)
+    of_stack = np.where((of_stack >= 0) & (of_stack < unknown), of_stack, unknown)
     tracks = [track.spans for track in profile.tracks if track.spans is not None and len(track.spans)]
-    names = [of_frame[profile.stacks.frame[spans.stack]] for spans in tracks]
+    names = [of_stack[spans.stack] for spans in tracks]
     on = np.zeros(unknown + 1, dtype=np.int64)
     for name in names:
         on[np.unique(name)] += 1

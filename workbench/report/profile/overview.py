@@ -64,10 +64,16 @@ class BarRow:
     name: str
     bar: float
     """Per cent of the longest scope, or of all samples."""
+    wall: str
+    """How long any thread was in the scope; empty where no row's differs from its total."""
     total: str
     self: str
     calls: str
     share: str
+
+    def cells(self, heads: Sequence[str]) -> list[str]:
+        """Return what stands in `columns`."""
+        return [self.wall, self.total, self.self, self.calls][4 - len(heads) :]
 
 
 @dataclass(frozen=True)
@@ -207,9 +213,9 @@ def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
 
     found = [*folded(headline(shown)), *folded(answer(shown))]
     if rows := bars(shown):
-        has_scopes = any(row.total for row in rows)
-        found += ["", f"{'total':>10}{'self':>11}{'calls':>11}" if has_scopes else "     share"]
-        found += [_text_row(row) for row in rows]
+        heads = columns(rows)
+        found += ["", _cells(heads, heads) if heads else "     share"]
+        found += [_text_row(row, heads) for row in rows]
     if shown.lines:
         found += ["", *text_rows(shown.run, shown.lines, width)]
     if width is not None:
@@ -219,16 +225,28 @@ def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
     return found
 
 
-def _text_row(row: BarRow) -> str:
+def _text_row(row: BarRow, heads: Sequence[str]) -> str:
     name = "  " * row.depth + row.name
     if row.total:
-        return f"{row.total:>10}{row.self:>11}{row.calls:>11}  {name}"
+        return f"{_cells(row.cells(heads), heads)}  {name}"
     bar = "█" * max(1, round(BAR * row.bar / 100))
     return f"{row.share:>14}  {bar:<{BAR}}  {name}"
 
 
+def _cells(cells: Sequence[str], heads: Sequence[str]) -> str:
+    return "".join(f"{cell:>{max(11, len(head) + 2)}}" for cell, head in zip(cells, heads, strict=True))[1:]
+
+
+def columns(rows: Sequence[BarRow]) -> list[str]:
+    """Return the heads of the columns of scopes, none where there are no scopes."""
+    if any(row.wall for row in rows):
+        return ["wall", "CPU × workers", "self", "calls"]
+    return ["total", "self", "calls"] if any(row.total for row in rows) else []
+
+
 def bars(shown: RunOverview) -> list[BarRow]:
     """Return the rows as text, each with its bar."""
+    at_once = any(row.scope is not None and row.scope.wall_ns != row.scope.total_ns for row in shown.rows)
     longest = max((row.scope.total_ns for row in shown.rows if row.scope is not None), default=0) or 1
     found = []
     for row in shown.rows:
@@ -239,6 +257,7 @@ def bars(shown: RunOverview) -> list[BarRow]:
                 row.depth,
                 _cut(row.name),
                 round(100 * part, 1),
+                wall=" ".join(as_digits(scope.wall_ns)) if scope is not None and at_once else "",
                 total="" if scope is None else " ".join(as_digits(scope.total_ns)),
                 self="" if scope is None else " ".join(as_digits(scope.self_ns)),
                 calls="" if scope is None else f"{scope.calls:,}",
@@ -254,10 +273,11 @@ def as_markdown(shown: RunOverview) -> list[str]:
     if sentence := answer(shown):
         found += [for_markdown(sentence), ""]
     if rows := bars(shown):
-        found += ["| | total | self | calls | share of samples |", "|---|---:|---:|---:|---:|"]
+        heads = columns(rows)
+        found += [f"| | {' | '.join([*heads, 'share of samples'])} |", f"|---|{'---:|' * (len(heads) + 1)}"]
         for row in rows:
             name = "&nbsp;&nbsp;" * row.depth + for_markdown(row.name)
-            found.append(f"| {name} | {row.total} | {row.self} | {row.calls} | {row.share} |")
+            found.append(f"| {name} | {' | '.join([*row.cells(heads), row.share])} |")
     if lines := line_rows(shown.run, shown.lines):
         heads = ["share of samples", *column_words(shown.lines)]
         found += ["", f"| line | {' | '.join(heads)} | source |", f"|---|{'---:|' * len(heads)}---|"]
@@ -289,6 +309,7 @@ def as_json(shown: RunOverview) -> dict[str, object]:
                 "path": list(row.scope.path),
                 "calls": row.scope.calls,
                 "total_s": row.scope.total_ns / 1e9,
+                "wall_s": row.scope.wall_ns / 1e9,
                 "self_s": row.scope.self_ns / 1e9,
                 "functions": [_json_function(each) for each in _heaviest(row.scope.functions)],
             }

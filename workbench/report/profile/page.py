@@ -20,7 +20,7 @@ from workbench.report.profile.downloads import Download, event_count, thinned, w
 from workbench.report.profile.facts import figures
 from workbench.report.profile.line_rows import line_rows
 from workbench.report.profile.lines import PageLines, page_lines
-from workbench.report.profile.overview import RunOverview, answer, bars, overview_of
+from workbench.report.profile.overview import RunOverview, answer, bars, columns, overview_of
 from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
@@ -137,6 +137,7 @@ def _page(
     outside = outside_words(sampled.outside_scopes)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
+    rows = bars(shown)
     return render(
         "profile.html",
         links=links,
@@ -147,7 +148,8 @@ def _page(
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         took=took(run),
         answer=answer(shown),
-        rows=bars(shown),
+        rows=rows,
+        heads=columns(rows),
         lines=line_rows(run, shown.lines),
         sources_of_lines=lines,
         merged_samples=next((timeline.merged for timeline in timelines if timeline.merged), ""),
