@@ -44,16 +44,10 @@ class Entry:
     part: str = "#workspace"
 
 
-WITHOUT_PATHS = """() => {
-  for (const text of document.querySelectorAll("svg text"))
-    if (text.children.length === 0) text.textContent = text.textContent.replace(/\\S*\\/bin\\/python\\S*/, "python");
-}"""
-"""Commands of processes have paths of the machine."""
-
 ENTRIES = (
     Entry("network", "search=tanh"),
     Entry("callbacks", "search=swing"),
-    Entry("processes", "tab=timeline"),
+    Entry("processes", "tab=table&source=scopes"),
     Entry("lock", "", "#parallelism"),
     Entry("layout", "", "#roofline"),
     Entry("library", "tab=lines"),
@@ -93,7 +87,6 @@ def photograph(browser_page: Page, entry: Entry) -> None:
     if part.evaluate("each => each.tagName") == "DETAILS":
         part.locator("summary").first.click()
     browser_page.wait_for_timeout(1000)  # charts are drawn in steps
-    browser_page.evaluate(WITHOUT_PATHS)
     part.screenshot(path=file)
     Image.open(file).convert("RGB").quantize(160).save(file, optimize=True)
 

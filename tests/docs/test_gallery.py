@@ -18,8 +18,9 @@ GALLERY = ROOT / "docs" / "gallery"
 
 
 @pytest.fixture
-def profiled(tmp_path: Path) -> Any:
+def profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Profile a program with a size, and return what `show --json` says."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
 
     def run(name: str, size: int) -> dict[str, Any]:
         tried = Workbench(tmp_path)

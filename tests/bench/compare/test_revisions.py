@@ -121,6 +121,7 @@ def test_named_variants_are_pairs_of_their_own(
     assert {run.value_s for run in found.results.runs} == {1.0, 1.5, 2.0, 3.0}
 
 
+@pytest.mark.proof
 def test_a_slow_function_is_found_by_the_clock(
     compare: Callable[..., RevisionComparison], repository: Path
 ) -> None:
@@ -316,6 +317,7 @@ exec "$python" -m pip install --quiet --no-index "$@"
 """
 
 
+@pytest.mark.proof
 def test_uv_makes_the_environments_where_it_is_at_hand(
     compare: Callable[..., RevisionComparison],
     repository: Path,
@@ -335,6 +337,7 @@ def test_uv_makes_the_environments_where_it_is_at_hand(
     assert log.read_text().split() == ["venv", "pip"] * 2
 
 
+@pytest.mark.proof
 def test_a_project_below_the_top_is_found(
     compare: Callable[..., RevisionComparison],
     repository: Path,
