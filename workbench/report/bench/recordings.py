@@ -57,7 +57,7 @@ def recordings_of(results: Results) -> Recordings:
     for variant in variants:
         folder, name = results.recording_folder(variant), named(variant)
         if not folder.is_dir():
-            warnings.append(f"{name} has no recording.")
+            warnings.append(f"{name} has no recording: it opens no scope, or was not recorded.")
             continue
         try:
             profile = read_recording(folder)
