@@ -46,7 +46,7 @@ def line(said: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def test_most_of_a_fit_is_tanh_in_the_jacobian(profiled: Any) -> None:
-    """The native tanh is sampled in the scope of the Jacobian, which takes most of a step, on the line that calls it."""
+    """The native tanh is sampled in the scope of the Jacobian, which takes most of a step, on its line."""
     said = profiled("network", 20)
     jacobian = scope(said, "step", "jacobian")
     assert any("tanh" in each["name"] for each in jacobian["functions"])
