@@ -20,7 +20,7 @@ from workbench.eventlog.symbols import Symbols, function_name
 from workbench.profile import Frame, FrameKind, ProfileBuilder, ThreadState
 
 FRESH_NS = 2_000_000_000
-"""The latest samples tell of the present if the sampler took some so recently; a thread that sleeps has old ones."""
+"""The latest samples are of the present if the sampler took some so recently; a thread that sleeps has old ones."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.capture.cells import with_cell_names
-from workbench.capture.sources import read_cells
+from workbench.capture.sources import read_sources
 from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording, read_recording
 from workbench.formats.registry import read_profile
@@ -44,7 +44,7 @@ def load(path: str | Path, format: str | None = None) -> Profile:  # noqa: A002 
     if is_recording(path):
         return read_recording(path)
     if is_recording(path / RECORDING):
-        return _with_hint(with_cell_names(read_recording(path / RECORDING), read_cells(path)), path)
+        return _with_hint(with_cell_names(read_recording(path / RECORDING), read_sources(path).cells), path)
     raise no_profile(path)
 
 

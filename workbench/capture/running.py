@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.eventlog.live_processes import process_numbers, runs
 
 _INTERPRETER = re.compile(r"python[\d.]*[dt]?")
 _LIBRARY = re.compile(r"/libpython3\.(\d+)\w*\.so[\d.]*(?: \(deleted\))?$")
@@ -55,8 +56,7 @@ class RunningProgram:
 
     def has_own_numbers(self) -> bool:
         """Return whether it knows itself by another PID, as in a container."""
-        ids = re.search(r"^NSpid:\s+(.*)$", _read(self.pid, "status"), re.MULTILINE)
-        return ids is not None and len(ids[1].split()) > 1
+        return len(process_numbers(self.pid)) > 1
 
     def finds(self, path: Path) -> bool:
         """Return whether the program finds the same file or folder by its absolute path."""
@@ -120,7 +120,7 @@ def running_program(pid: int) -> RunningProgram:
             text = f"PID {pid} belongs to {owner}: run this command as that user, or as root"
         raise InvalidInputError(text) from None
     except (FileNotFoundError, ProcessLookupError):
-        if _read(pid, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"]):
+        if runs(pid):
             raise _no_python(pid) from None  # a thread of the kernel
         raise _gone(pid) from None
     executable, folder = executable.removeprefix(root).removesuffix(" (deleted)"), folder.removeprefix(root)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from workbench import records
 
@@ -30,21 +31,25 @@ def sources_text(texts: Mapping[str, str], cells: Mapping[str, str]) -> str:
     return json.dumps({"schema": SCHEMA, "files": dict(texts), **named}, indent=1) + "\n"
 
 
-def read_sources(folder: Path) -> dict[str, str]:
-    """Return the texts that were copied with a profile, by path; nothing where there are none, or they are damaged."""
-    return _read(folder, "files")
+class CopiedSources(NamedTuple):
+    """What was copied with a profile."""
+
+    files: Mapping[str, str]
+    """The texts of its source files, by path."""
+    cells: Mapping[str, str]
+    """The names of a notebook's cells, by what IPython compiled each as."""
 
 
-def read_cells(folder: Path) -> dict[str, str]:
-    """Return the names of a notebook's cells in a profile, by what IPython compiled each as."""
-    return _read(folder, "cells")
-
-
-def _read(folder: Path, key: str) -> dict[str, str]:
+def read_sources(folder: Path) -> CopiedSources:
+    """Return what was copied with a profile; nothing where there is nothing, or it is damaged."""
+    found: object = None
     with suppress(ValueError):
-        content = records.read_inside(folder, SOURCES, MAX_READ_BYTES)
-        found = json.loads(content or b"null")
-        texts = found.get(key) if isinstance(found, dict) else None
-        if isinstance(texts, dict):
-            return {path: text for path, text in texts.items() if isinstance(text, str)}
-    return {}
+        found = json.loads(records.read_inside(folder, SOURCES, MAX_READ_BYTES) or b"null")
+    return CopiedSources(_texts(found, "files"), _texts(found, "cells"))
+
+
+def _texts(found: object, key: str) -> dict[str, str]:
+    texts = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(texts, dict):
+        return {}
+    return {path: text for path, text in texts.items() if isinstance(text, str)}

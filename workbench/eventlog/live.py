@@ -1,7 +1,7 @@
 """A recording while it is written: which scopes are open, how often others are called, and which lines run.
 
 It reads the files of the recording and /proc, and nothing of it reaches the program. A refresh reads what has been
-added since the last one. The first one reads what tells of the present: the texts, the open scopes, the newest events
+added since the last one. The first one reads what shows the present: the texts, the open scopes, the newest events
 and samples.
 """
 
@@ -81,7 +81,7 @@ class MarkCount:
 
 @dataclass(frozen=True)
 class LiveState:
-    """What a recording tells of the present."""
+    """What a recording shows of the present."""
 
     folder: Path
     ended: bool

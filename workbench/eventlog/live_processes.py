@@ -44,7 +44,7 @@ def own_logs(pid: int) -> dict[str, Path]:
         PermissionError: The process belongs to somebody else.
         FileNotFoundError: There is no such process.
     """
-    known = {str(number) for number in (pid, *_numbers(pid))}
+    known = {str(number) for number in (pid, *process_numbers(pid))}
     return {key: folder for key, folder in mapped_logs(pid).items() if key.partition("-")[0] in known}
 
 
@@ -76,7 +76,7 @@ def writer_of(key: str) -> int:
     named = int(key.partition("-")[0])
     if writes(named, key):
         return named
-    return next((pid for pid in _processes() if named in _numbers(pid) and writes(pid, key)), 0)
+    return next((pid for pid in _processes() if named in process_numbers(pid) and writes(pid, key)), 0)
 
 
 def writes(pid: int, key: str) -> bool:
@@ -96,7 +96,7 @@ def runs(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
-def _numbers(pid: int) -> tuple[int, ...]:
+def process_numbers(pid: int) -> tuple[int, ...]:
     """Return a process's numbers in its namespaces, from the outermost on."""
     try:
         match = _IN_NAMESPACES.search(Path(f"/proc/{pid}/status").read_text(errors="replace"))

@@ -78,7 +78,7 @@ def screen(state: LiveState, width: int, height: int | None = None, *, keys: str
     parts = [
         _ScreenPart(_ends("OPEN SCOPES", "age", width), _open_rows(state, width, expanded=True), OPEN_WEIGHT),
         _ScreenPart(
-            _columns("SCOPES CLOSED, last 5 s", ("calls/s", "mean"), width),
+            _columns("SCOPES CLOSED, last 5 s", RATE_FIGURES, width),
             _rate_rows(state, width),
             2.0,
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.bench.design.suite import folder_names
@@ -42,17 +41,12 @@ def older_experiments(new: Path, suite: str, machine: str, keep: int) -> list[Re
 
 
 def retire(new: Results, keep: int) -> list[str]:
-    """Delete what is too many beside a new experiment; return in lines what was deleted and what is left."""
-    return _delete(older_experiments(new.folder, new.head.suite, new.machine, keep))
-
-
-def _delete(experiments: Sequence[Results]) -> list[str]:
-    """Delete experiments, and return in lines what was deleted and what is left.
+    """Delete what is too many beside a new experiment; return in lines what was deleted and what is left.
 
     The results go last, so that an experiment whose deletion was interrupted is deleted the next time.
     """
     deleted, left = [], []
-    for results in experiments:
+    for results in older_experiments(new.folder, new.head.suite, new.machine, keep):
         folder = results.folder
         try:
             with OutputFolder(folder) as output:

@@ -169,18 +169,22 @@ def attach(pid: int, output: Path, stopping: Stopping, *, rate: int, native: boo
 def _ask_why(py_spy: str, pid: int) -> list[str]:
     """Return what py-spy says of one process alone: with `--subprocesses` it keeps the reason to itself."""
     try:
-        done = subprocess.run(
-            [py_spy, "dump", "--pid", str(pid)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ATTACH_SECONDS,
-            check=False,
-        )
+        return run_dump(py_spy, pid).stderr.splitlines()
     except (OSError, subprocess.TimeoutExpired):
         return []
-    return done.stderr.splitlines()
+
+
+def run_dump(py_spy: str, pid: int, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run `py-spy dump` on one process, for up to 30 seconds."""
+    return subprocess.run(
+        [py_spy, "dump", *options, "--pid", str(pid)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=ATTACH_SECONDS,
+        check=False,
+    )
 
 
 def find_py_spy() -> str:

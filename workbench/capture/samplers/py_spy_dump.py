@@ -7,7 +7,7 @@ import re
 import subprocess
 from typing import NamedTuple
 
-from workbench.capture.samplers._py_spy_process import ATTACH_SECONDS, explain, find_py_spy
+from workbench.capture.samplers._py_spy_process import ATTACH_SECONDS, explain, find_py_spy, run_dump
 from workbench.capture.samplers.base import SamplerError
 from workbench.formats.pyspy import frame_of
 from workbench.profile import Frame
@@ -36,17 +36,8 @@ def dump_by_py_spy(pid: int) -> list[DumpedThread]:
     Raises:
         SamplerError: py-spy is not there, may not read the process, or finds no Python in it.
     """
-    command = [find_py_spy(), "dump", "--json", "--pid", str(pid)]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ATTACH_SECONDS,
-            check=False,
-        )
+        done = run_dump(find_py_spy(), pid, "--json")
     except subprocess.TimeoutExpired:
         raise SamplerError(f"py-spy did not read process {pid} within {ATTACH_SECONDS:.0f} s") from None
     except OSError as error:

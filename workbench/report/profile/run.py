@@ -18,7 +18,7 @@ from workbench.capture.program import Capture
 from workbench.capture.samplers import PY_SPY, TRACE
 from workbench.capture.samplers.py_spy import read_trace
 from workbench.capture.source_scopes import scopes_of_sources
-from workbench.capture.sources import read_cells, read_sources
+from workbench.capture.sources import read_sources
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
 from workbench.profile import (
@@ -140,7 +140,7 @@ def read_run(path: str | Path) -> ProfileRun:
     path = Path(path)
     if is_of_ranks(path):
         run = run_of_capture(capture_of_ranks(path))
-        return replace(run, source=path.resolve().name, sources=_sources(path, is_known=True))
+        return replace(run, source=path.resolve().name, sources=read_sources(path).files)
     if is_profile_folder(path):
         return _of_folder(path)
     run = run_of_profile(load(path), title=None if path.is_dir() else path.name, inputs=(path,))
@@ -161,8 +161,9 @@ def _of_folder(folder: Path) -> ProfileRun:
     facts = read_summary(folder / SUMMARY)
     inputs = [folder / name for name in (SCOPES, SAMPLES) if (folder / name).is_file()]
     scopes = samples = together = None
+    copied = read_sources(folder)
     if (folder / RECORDING).is_dir():
-        together = with_cell_names(load(folder / RECORDING), read_cells(folder))
+        together = with_cell_names(load(folder / RECORDING), copied.cells)
         together = without_pytest(together) if facts.tests else together
         scopes = _without_samples(together)
     elif (folder / SCOPES).is_file():
@@ -170,7 +171,7 @@ def _of_folder(folder: Path) -> ProfileRun:
     if together is not None and _any(together, "samples"):  # of every process that still runs, too
         samples = drop_idle(samples_only(together))
     elif (folder / SAMPLES).is_file():
-        samples = drop_idle(_samples_of(folder, facts, scopes))
+        samples = drop_idle(_samples_of(folder, facts, scopes, copied.files))
     if samples is not None:
         recording = samples.recording
         samples = replace(
@@ -201,25 +202,19 @@ def _of_folder(folder: Path) -> ProfileRun:
         old=old,
         cost=cost,
         inputs=tuple(inputs),
-        sources=_sources(folder, is_known=facts.source is not None),
+        sources=copied.files or ({} if facts.source is not None else None),
     )
 
 
-def _samples_of(folder: Path, facts: Summary, scopes: Profile | None) -> Profile:
+def _samples_of(folder: Path, facts: Summary, scopes: Profile | None, sources: Mapping[str, str]) -> Profile:
     """Return the samples of another sampler: from py-spy's own file, which has lines, where it is there."""
     if facts.sampler.startswith(PY_SPY) and (folder / TRACE).is_file():
         with suppress(InvalidInputError):
             sampled = read_trace(folder / TRACE, name=folder.name)
             if facts.attached is not None:
-                scopes = scopes_of_sources(sampled, read_sources(folder).get)
+                scopes = scopes_of_sources(sampled, sources.get)
             return attribute(sampled, scopes)
     return load(folder / SAMPLES)
-
-
-def _sources(folder: Path, *, is_known: bool) -> Mapping[str, str] | None:
-    """Return the source files that were copied with a profile; None: of a version that copied none."""
-    found = read_sources(folder)
-    return found or ({} if is_known else None)
 
 
 def old_trace(folder: Path, *, has_placement: bool = False) -> str:

@@ -53,7 +53,7 @@ DESCRIPTIONS = {
     "MATLAB, plain": "the same code in MATLAB",
     "MATLAB, trainlm": "trainlm of MATLAB's Deep Learning Toolbox",
     "scipy, trf": "least_squares, trust region; each step has an SVD of J, and one J, which is ours",
-    "scipy, trf with lsmr": "the same without an SVD: the step is looked for in two dimensions",
+    "scipy, trf with lsmr": "the same without an SVD: the step is searched in two dimensions",
     "scipy, lm": "least_squares by MINPACK's Levenberg-Marquardt: a QR of J in each step",
     "torch-levenberg-marquardt": "training_step on all rows, by Cholesky, from the same damping",
     "optimistix": "LevenbergMarquardt.step, compiled; a rejected trial is a step, too",

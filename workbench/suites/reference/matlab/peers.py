@@ -29,7 +29,7 @@ class Peer:
     """A solver of a library: what must be importable, and the fit."""
 
     solve: Callable[[Start, Watch], Array]
-    """Starts the watch, tells it of each step, ends when it says so, and returns the parameters."""
+    """Starts the watch, gives it each step, ends when it asks for that, and returns the parameters."""
     distributions: Sequence[str]
     """What is installed for it, each with a module of that name."""
 
@@ -50,7 +50,7 @@ class Peer:
 def scipy_solver(**options: Any) -> Callable[[Start, Watch], Array]:
     """Return a solver by `scipy.optimize.least_squares` with our analytic Jacobian.
 
-    Each step asks for one Jacobian, at the point that it has accepted: there the watch is told.
+    Each step asks for one Jacobian, at the point that it has accepted: there the watch gets the step.
     """
 
     def solve(start: Start, watch: Watch) -> Array:
@@ -67,7 +67,7 @@ def scipy_solver(**options: Any) -> Callable[[Start, Watch], Array]:
 
         with open_jacobian(architecture, start.x, "backprop") as jacobian:
 
-            def told(parameters: Array) -> Array:
+            def jacobian_of_accepted(parameters: Array) -> Array:
                 nonlocal accepted
                 mse = squares[parameters.tobytes()] / start.y.size
                 is_first, accepted = accepted is start.model.parameters, parameters.copy()
@@ -78,7 +78,7 @@ def scipy_solver(**options: Any) -> Callable[[Start, Watch], Array]:
 
             watch.start()
             with suppress(EnoughError):
-                least_squares(residuals, accepted, jac=told, max_nfev=1_000_000, **options)
+                least_squares(residuals, accepted, jac=jacobian_of_accepted, max_nfev=1_000_000, **options)
         return accepted
 
     return solve
@@ -169,7 +169,7 @@ def _compiled(start: Start) -> tuple[Any, Any]:
 
 
 def pyrenn_solver(start: Start, watch: Watch) -> Array:
-    """Fit by pyrenn's `train_LM`; the watch is told at each of its Jacobians, of which there is one a step."""
+    """Fit by pyrenn's `train_LM`; the watch gets a step at each of its Jacobians, of which there is one a step."""
     import pyrenn
 
     architecture = start.model.architecture
