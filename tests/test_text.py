@@ -16,6 +16,7 @@ from workbench.text import (
     as_difference_range,
     as_seconds,
     as_share,
+    as_size,
     json_for_markup,
     printable,
 )
@@ -32,6 +33,10 @@ from workbench.text import (
         (as_amount, (83_000_000_000, "ns"), "83 s"),
         (as_amount, (7_200_000_000_000, "ns"), "7,200 s"),
         (as_amount, (12_345, "samples"), "12,345 samples"),
+        (as_amount, (0, "bytes"), "0 B"),
+        (as_amount, (-1_500, "bytes"), "−1.5 kB"),
+        (as_size, (999_900,), "1,000 kB"),
+        (as_size, (412_345_678,), "412 MB"),
         (as_seconds, (75.0,), "75 s"),
         (as_seconds, (0.02,), "20 ms"),
         (as_seconds, (3e-6,), "3 µs"),

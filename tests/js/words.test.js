@@ -9,6 +9,11 @@ test("an amount of time has three digits and the unit that suits it", () => {
   assert.equal(amount(12345, "calls"), "12,345 calls");
 });
 
+test("an amount of bytes does, too", () => {
+  const cases = [[0, "0 B"], [999, "999 B"], [1500, "1.5 kB"], [999_900, "1,000 kB"], [412e6, "412 MB"], [2.5e9, "2.5 GB"], [-1500, "−1.5 kB"]];
+  for (const [value, text] of cases) assert.equal(amount(value, "bytes"), text);
+});
+
 test("a share has one digit, and more where it would be nothing", () => {
   assert.equal(share(1, 3), "33.3 %");
   assert.equal(share(0, 3), "0.0 %");

@@ -46,6 +46,7 @@ from workbench.profile._own_code import (
 )
 from workbench.profile._range import between
 from workbench.profile._record import (
+    BYTES,
     Counter,
     Frame,
     FrameKind,
@@ -77,6 +78,7 @@ from workbench.profile._work_shares import share_of_whole, workers_idle
 from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost
 
 __all__ = [
+    "BYTES",
     "NOBODY",
     "NO_FILE",
     "NO_RECORDING",

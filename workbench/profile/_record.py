@@ -123,6 +123,8 @@ class LineStacks:
 
 
 NO_LINES = LineStacks()
+BYTES = "bytes"
+"""The unit of a profile of memory."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,11 @@ class Profile:
     """How many samples are under scopes; None: nobody has attributed them."""
     lines: LineStacks = NO_LINES
     """What `Samples.line` numbers."""
+
+    @property
+    def unit(self) -> str:
+        """What the weights of samples are: `ns`, or `BYTES` where the file facts say so; then `ticks` are blocks."""
+        return BYTES if self.file.unit == BYTES else "ns"
 
     @property
     def facts(self) -> Mapping[str, object]:

@@ -2,15 +2,20 @@
 
 export const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
+// By unit, what it is written in.
+export const SCALES = {
+  ns: [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]],
+  bytes: [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]],
+};
+
 export function amount(value, unit) {
   if (value < 0) return "−" + amount(-value, unit);
-  if (unit !== "ns") return (whole.format(value) + " " + unit).trim();
-  for (const [factor, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
-    const scaled = value / factor;
-    if (scaled >= 999.5) return whole.format(scaled) + " " + name;
-    if (scaled >= 1) return Number(scaled.toPrecision(3)) + " " + name;
-  }
-  return Math.round(value) + " ns";
+  const scale = SCALES[unit];
+  if (!scale) return (whole.format(value) + " " + unit).trim();
+  const [factor, name] = scale.find(([least]) => value >= least) || scale[scale.length - 1];
+  const scaled = value / factor;
+  if (factor === 1) return Math.round(scaled) + " " + name;
+  return (scaled >= 999.5 ? whole.format(scaled) : Number(scaled.toPrecision(3))) + " " + name;
 }
 
 export function share(part, all) {
