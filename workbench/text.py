@@ -96,6 +96,15 @@ def as_digits(amount_ns: float) -> tuple[str, str]:
     return f"{amount_ns:.0f}", "ns"
 
 
+def as_digits_give_or_take(amount_ns: float, off_ns: float) -> tuple[str, str]:
+    """Return nanoseconds that may be off by some, for a column: 1.23 and s ±0.12."""
+    shown, unit = as_digits(max(amount_ns, off_ns))
+    factor = next((size for size, name in _TIMES if name == unit), 1)
+    decimals = len(shown.partition(".")[2])
+    off = max(off_ns / factor, 10.0**-decimals)
+    return f"{amount_ns / factor:,.{decimals}f}", f"{unit} ±{off:,.{decimals}f}"
+
+
 def as_seconds(seconds: float) -> str:
     """Return seconds in the unit that reads best; a time that was never reached is said to be so."""
     if not math.isfinite(seconds):
@@ -209,7 +218,7 @@ def as_short_number(value: float) -> str:
 def as_size(count: int) -> str:
     """Return a number of bytes."""
     for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= factor:
+        if count >= 0.9995 * factor:
             return f"{count / factor:.3g} {unit}"
     return f"{count} B"
 
