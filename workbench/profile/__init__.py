@@ -4,6 +4,14 @@ Every reader makes a `Profile`, every writer and every chart takes one, so that 
 """
 
 from workbench.profile._aggregate import StackTree, aggregate
+from workbench.profile._allocations import (
+    Allocations,
+    BytesPerCall,
+    Leak,
+    LineBytes,
+    ScopeBytes,
+    TracedProcess,
+)
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._callers import NOBODY, Neighbours, neighbours
 from workbench.profile._difference import (
@@ -74,13 +82,17 @@ __all__ = [
     "NO_FILE",
     "NO_RECORDING",
     "ROOT",
+    "Allocations",
     "Attribution",
+    "BytesPerCall",
     "Counter",
     "FileFacts",
     "Frame",
     "FrameKind",
     "FrameTimes",
     "HotLine",
+    "Leak",
+    "LineBytes",
     "LineSamples",
     "LineStacks",
     "LineWork",
@@ -101,6 +113,7 @@ __all__ = [
     "SampledShare",
     "SamplerRun",
     "Samples",
+    "ScopeBytes",
     "ScopeCost",
     "ScopeNode",
     "ScopeRow",
@@ -114,6 +127,7 @@ __all__ = [
     "StackTree",
     "Stacks",
     "ThreadState",
+    "TracedProcess",
     "Track",
     "TreeDifference",
     "Where",
