@@ -85,9 +85,14 @@ def as_amount(amount: int, unit: str) -> str:
         return f"{amount:,} {unit}".rstrip()
     if amount < 0:
         return f"−{as_amount(-amount, unit)}"
-    factor, name = next(each for each in _SCALES[unit] if amount >= each[0] or each[0] == 1)
+    factor, name = _scale(amount, unit)
     value = amount / factor
     return f"{value:.3g} {name}" if value < 999.5 else f"{value:,.0f} {name}"
+
+
+def _scale(amount: float, unit: str) -> tuple[float, str]:
+    """Return the factor and the name of the unit in which an amount reads best."""
+    return next(each for each in _SCALES[unit] if amount >= 0.9995 * each[0] or each[0] == 1)
 
 
 def as_digits(amount: float, unit: str = "ns") -> tuple[str, str]:
@@ -95,10 +100,19 @@ def as_digits(amount: float, unit: str = "ns") -> tuple[str, str]:
     if amount < 0:
         digits, name = as_digits(-amount, unit)
         return f"−{digits}", name
-    factor, name = next(each for each in _SCALES[unit] if amount >= 0.9995 * each[0] or each[0] == 1)
+    factor, name = _scale(amount, unit)
     value = amount / factor
     places = 0 if factor == 1 or value >= 99.95 else 1 if value >= 9.995 else 2
     return f"{value:,.{places}f}", name
+
+
+def as_digits_give_or_take(amount: float, off: float, unit: str = "ns") -> tuple[str, str]:
+    """Return nanoseconds or bytes that may be off by some, for a column: 1.23 and s ±0.12."""
+    largest = max(abs(amount), off)
+    factor, name = _scale(largest, unit)
+    decimals = len(as_digits(largest, unit)[0].partition(".")[2])
+    text = f"{amount / factor:,.{decimals}f}".replace("-", "−")
+    return text, f"{name} ±{max(off / factor, 10.0**-decimals):,.{decimals}f}"
 
 
 def as_seconds(seconds: float) -> str:

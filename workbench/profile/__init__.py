@@ -59,6 +59,7 @@ from workbench.profile._record import (
     Track,
 )
 from workbench.profile._redact import Redaction
+from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
@@ -108,6 +109,7 @@ __all__ = [
     "ProfileBuilder",
     "RecordingFacts",
     "Redaction",
+    "Resources",
     "SampleCounts",
     "SampledFunction",
     "SampledShare",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._facts import NO_FILE, NO_RECORDING, Attribution, FileFacts, RecordingFacts
+from workbench.profile._resources import Resources
 from workbench.profile.stacks import NO_STACKS, ROOT, Int32, Int64, Stacks, around, depths
 
 
@@ -178,6 +179,8 @@ class Profile:
     """How many samples are under scopes; None: nobody has attributed them."""
     lines: LineStacks = NO_LINES
     """What `Samples.line` numbers."""
+    resources: tuple[Resources, ...] = ()
+    """Of each process of which the system's counts were read."""
 
     @property
     def unit(self) -> str:

@@ -1,13 +1,12 @@
 // Amounts and shares as columns and the side panel have them: the same as in text.py.
 
-import { SCALES } from "../../render/words.js";
+import { unitOf } from "../../render/words.js";
 
 const group = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 // Nanoseconds or bytes with three digits, and the unit.
 export function digits(amount, unit = "ns") {
-  const scale = SCALES[unit];
-  const [factor, name] = scale.find(([least]) => amount >= 0.9995 * least) || scale[scale.length - 1];
+  const [factor, name] = unitOf(amount, unit);
   const value = amount / factor;
   return [factor === 1 || value >= 99.95 ? group.format(value) : value.toFixed(value < 9.995 ? 2 : 1), name];
 }
