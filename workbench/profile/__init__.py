@@ -61,6 +61,7 @@ from workbench.profile._record import (
 from workbench.profile._redact import Redaction
 from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
+from workbench.profile._scope_resources import ScopeResources, scope_resources
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
     ScopeCost,
@@ -118,6 +119,7 @@ __all__ = [
     "ScopeBytes",
     "ScopeCost",
     "ScopeNode",
+    "ScopeResources",
     "ScopeRow",
     "ScopeSamples",
     "ScopeSite",
@@ -159,6 +161,7 @@ __all__ = [
     "scaled",
     "scope_costs",
     "scope_overhead",
+    "scope_resources",
     "scope_samples",
     "scope_table",
     "scope_totals",
