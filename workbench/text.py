@@ -208,6 +208,8 @@ def as_short_number(value: float) -> str:
 
 def as_size(count: int) -> str:
     """Return a number of bytes."""
+    if count < 0:
+        return f"−{as_size(-count)}"
     for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
