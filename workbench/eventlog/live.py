@@ -174,7 +174,7 @@ class LiveRecording:
             changed_ns = self.folder.stat().st_mtime_ns
             if changed_ns == self._changed_ns:
                 return
-            paths = sorted(self.folder.glob(f"*{layout.SUFFIX}"), key=segment_order)
+            paths = sorted(self.folder.glob(f"*-[ets]*{layout.SUFFIX}"), key=segment_order)
         except OSError:
             return
         self._changed_ns = changed_ns
