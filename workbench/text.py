@@ -214,6 +214,12 @@ def as_size(count: int) -> str:
     return f"{count} B"
 
 
+def as_signed_size(count: int) -> str:
+    """Return a difference in bytes: +67.1 MB, −12 kB, 0 B."""
+    sign = "+" if count > 0 else "−" if count < 0 else ""
+    return f"{sign}{as_size(abs(count))}"
+
+
 def as_ratio(value: float, digits: int = 2) -> str:
     """Return a ratio of times, with `digits` digits after the point where it is of ordinary size."""
     if math.isinf(value) or value == 0:
@@ -260,13 +266,22 @@ def as_error(orders: float, interval: Ends | None = None) -> str:
 
 def speed_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
     """Return the figure of `as_speed` and its interval apart."""
+    figure, ends = _ratio_parts(ratio, interval, ("faster", "slower"))
+    return figure or "same speed", ends
 
+
+def memory_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
+    """Return a ratio of memory, new by old, in words, and its interval: 1.25× larger, [1.24, 1.26]."""
+    figure, ends = _ratio_parts(ratio, interval, ("smaller", "larger"))
+    return figure or "same", ends
+
+
+def _ratio_parts(ratio: float, interval: Ends | None, words: tuple[str, str]) -> tuple[str, str]:
     def factor_of(value: float) -> str:
         factor = max(value, inverse(value))
         return as_ratio(factor, 3 if factor < _CLOSE else 2)
 
-    figure, ends = _direction(ratio, interval, 1.0, factor_of, ("faster", "slower"))
-    return figure or "same speed", ends
+    return _direction(ratio, interval, 1.0, factor_of, words)
 
 
 def error_parts(orders: float, interval: Ends | None) -> tuple[str, str]:

@@ -33,7 +33,7 @@ def experiment_markdown(analysis: Analysis) -> list[str]:
         return _fitted(heads, [HEADS, *map(cells, rows)], [*notes_of(analysis), _health(analysis)])
     times = {each.variant: as_seconds(each.value.value) for each in analysis.comparisons if each.value}
     pairs = analysis.results.head.pairs
-    table: list[Row] = [("verdict", "variant", "base", "new", "time", "error")]
+    table: list[Row] = [("verdict", "variant", "base", "new", "time", "error", "memory")]
     for pair in _ordered(verdict):
         base, new = pairs[pair.variant]
         verdict_cell, variant, *found = _cells(pair)
@@ -49,7 +49,7 @@ def experiment_markdown(analysis: Analysis) -> list[str]:
 
 def verdict_markdown(verdict: Verdict) -> list[str]:
     """Return the lines of a verdict on stored experiments."""
-    table = [("verdict", "variant", "time", "error"), *map(_cells, _ordered(verdict))]
+    table = [("verdict", "variant", "time", "error", "memory"), *map(_cells, _ordered(verdict))]
     notes = [verdict.note] if verdict.note is not None else []
     if verdict.verdict == INCONCLUSIVE and not notes:
         notes.append("What to do next: store more experiments of both sides, or measure both sides together.")
@@ -75,7 +75,8 @@ def _ordered(verdict: Verdict) -> list[PairVerdict]:
 
 def _cells(pair: PairVerdict) -> Row:
     speed = "; ".join(each.words for each in (pair.speed, pair.failures) if each is not None)
-    return pair.verdict, pair.variant, speed, pair.quality.words if pair.quality is not None else "–"
+    error = pair.quality.words if pair.quality is not None else "–"
+    return pair.verdict, pair.variant, speed, error, pair.memory.words if pair.memory is not None else ""
 
 
 def _sides(results: Results) -> list[str]:
@@ -113,14 +114,15 @@ def _next(verdict: Verdict, analysis: Analysis) -> str:
 
 def _fitted(heads: Sequence[str], table: Sequence[Row], notes: Sequence[str]) -> list[str]:
     """Return all of it in lines that a comment has room for, and how much was left out."""
+    used = [i for i in range(len(table[0])) if any(row[i] for row in table[1:])] if table else []
     lines = [f"### {_plain(heads[0])}", *(f"**{_plain(head)}**" for head in heads[1:]), ""]
     left = 0
     for i, row in enumerate(table):
-        line = f"| {' | '.join(map(_plain, row))} |"
+        line = f"| {' | '.join(_plain(row[place]) for place in used)} |"
         if _size([*lines, line]) > MAX_TABLE_BYTES:
             left += 1
             continue
-        lines += [line] if i else [line, "|---" * len(row) + "|"]
+        lines += [line] if i else [line, "|---" * len(used) + "|"]
     lines += [""] if table else []
     for note in notes:
         line = f"- {_plain(note)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from workbench.bench.analysis.analysis import Analysis, VariantComparison
+from workbench.bench.analysis.memory import difference_words
 from workbench.bench.analysis.whole_run import WholeRun
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate
@@ -16,6 +17,7 @@ from workbench.text import (
     as_duration,
     as_scientific,
     as_seconds,
+    as_size,
     error_parts,
     printable,
     rounded_up,
@@ -31,7 +33,7 @@ QUALITY_WORDS = {
     "not worse": "error not worse",
     "inconclusive": "error inconclusive",
 }
-HEADS = ("verdict", "variant", "time", "speed", "error", "needs")
+HEADS = ("verdict", "variant", "time", "speed", "error", "memory", "needs")
 """Heads of the table in the terminal."""
 
 
@@ -59,6 +61,10 @@ class BenchRow:
     speed: Words
     error: Words
     """Of the baseline its own figure, of others the change."""
+    memory: Words
+    """Of the baseline its own peak, of others the ratio."""
+    memory_difference: str
+    """In bytes, where the verdict is that it differs."""
     needs: str
     """What an inconclusive verdict would take."""
     whole: WholeRun | None
@@ -93,6 +99,11 @@ def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
         error = Words(as_scientific(c.quality.value))
     elif c.quality_verdict.change is not None:
         error = _figure(error_parts, c.quality_verdict.change)
+    memory = Words()
+    if is_baseline and c.peak is not None:
+        memory = Words(as_size(round(c.peak.value)))
+    elif c.memory is not None:
+        memory = Words(*c.memory.parts)
     return BenchRow(
         c,
         printable(c.variant),
@@ -101,6 +112,8 @@ def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
         as_seconds(c.value.value) if c.value is not None else "",
         speed,
         error,
+        memory,
+        difference_words(c.memory.difference) if c.memory is not None and c.memory.differs else "",
         _needs(analysis, c),
         analysis.whole_run(c),
         [printable(note) for note in analysis.reservations(c)],
@@ -167,7 +180,7 @@ def as_text(analysis: Analysis) -> list[str]:
 def cells(row: BenchRow) -> Sequence[str]:
     """Return a row of the table in the terminal, under `HEADS`."""
     verdict = ", ".join(pill.text for pill in row.verdict)
-    return verdict, row.name, row.time, str(row.speed), str(row.error), row.needs
+    return verdict, row.name, row.time, str(row.speed), str(row.error), str(row.memory), row.needs
 
 
 def notes_of(analysis: Analysis) -> list[str]:
@@ -175,6 +188,7 @@ def notes_of(analysis: Analysis) -> list[str]:
     notes = []
     for row in rows_of(analysis):
         whole = [f"the whole run: {row.whole.words()}"] if row.whole is not None else []
-        if said := "; ".join([*whole, *row.notes]):
+        memory = [f"peak memory {row.memory_difference} on the baseline"] if row.memory_difference else []
+        if said := "; ".join([*whole, *memory, *row.notes]):
             notes.append(f"{row.name}: {said}")
     return [*notes, *analysis.notes()]
