@@ -4,6 +4,14 @@ Every reader makes a `Profile`, every writer and every chart takes one, so that 
 """
 
 from workbench.profile._aggregate import StackTree, aggregate
+from workbench.profile._allocations import (
+    Allocations,
+    BytesPerCall,
+    Leak,
+    LineBytes,
+    ScopeBytes,
+    TracedProcess,
+)
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._callers import NOBODY, Neighbours, neighbours
 from workbench.profile._difference import (
@@ -38,6 +46,7 @@ from workbench.profile._own_code import (
 )
 from workbench.profile._range import between
 from workbench.profile._record import (
+    BYTES,
     Counter,
     Frame,
     FrameKind,
@@ -50,6 +59,7 @@ from workbench.profile._record import (
     Track,
 )
 from workbench.profile._redact import Redaction
+from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
@@ -69,17 +79,22 @@ from workbench.profile._work_shares import share_of_whole, workers_idle
 from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost
 
 __all__ = [
+    "BYTES",
     "NOBODY",
     "NO_FILE",
     "NO_RECORDING",
     "ROOT",
+    "Allocations",
     "Attribution",
+    "BytesPerCall",
     "Counter",
     "FileFacts",
     "Frame",
     "FrameKind",
     "FrameTimes",
     "HotLine",
+    "Leak",
+    "LineBytes",
     "LineSamples",
     "LineStacks",
     "LineWork",
@@ -94,11 +109,13 @@ __all__ = [
     "ProfileBuilder",
     "RecordingFacts",
     "Redaction",
+    "Resources",
     "SampleCounts",
     "SampledFunction",
     "SampledShare",
     "SamplerRun",
     "Samples",
+    "ScopeBytes",
     "ScopeCost",
     "ScopeNode",
     "ScopeRow",
@@ -112,6 +129,7 @@ __all__ = [
     "StackTree",
     "Stacks",
     "ThreadState",
+    "TracedProcess",
     "Track",
     "TreeDifference",
     "Where",

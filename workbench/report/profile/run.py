@@ -22,6 +22,7 @@ from workbench.capture.sources import read_sources
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
 from workbench.profile import (
+    Allocations,
     Profile,
     aggregate,
     drop_idle,
@@ -73,6 +74,8 @@ class ProfileRun:
     """The text of a notebook's cells, by name, where that notebook runs."""
     inputs: tuple[Path, ...] = field(default=())
     """Files that it was read from, which are not to be written over."""
+    allocations: Allocations | None = None
+    """What it allocated, of a run with `--memory`, whose times are those of a traced program; None: any other run."""
 
 
 def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
