@@ -280,24 +280,26 @@ def as_error(orders: float, interval: Ends | None = None) -> str:
     return " ".join(filter(None, error_parts(orders, interval)))
 
 
+def as_instructions(ratio: float) -> str:
+    """Return a ratio of instructions, new by old, in words: 1.25× fewer, 1.050× more, or as many."""
+    return _direction(ratio, None, 1.0, _factor_from_1, ("fewer", "more"))[0] or "as many"
+
+
 def speed_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
     """Return the figure of `as_speed` and its interval apart."""
-    figure, ends = _ratio_parts(ratio, interval, ("faster", "slower"))
+    figure, ends = _direction(ratio, interval, 1.0, _factor_from_1, ("faster", "slower"))
     return figure or "same speed", ends
 
 
 def memory_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
     """Return a ratio of memory, new by old, in words, and its interval: 1.25× larger, [1.24, 1.26]."""
-    figure, ends = _ratio_parts(ratio, interval, ("smaller", "larger"))
+    figure, ends = _direction(ratio, interval, 1.0, _factor_from_1, ("smaller", "larger"))
     return figure or "same", ends
 
 
-def _ratio_parts(ratio: float, interval: Ends | None, words: tuple[str, str]) -> tuple[str, str]:
-    def factor_of(value: float) -> str:
-        factor = max(value, inverse(value))
-        return as_ratio(factor, 3 if factor < _CLOSE else 2)
-
-    return _direction(ratio, interval, 1.0, factor_of, words)
+def _factor_from_1(ratio: float) -> str:
+    factor = max(ratio, inverse(ratio))
+    return as_ratio(factor, 3 if factor < _CLOSE else 2)
 
 
 def error_parts(orders: float, interval: Ends | None) -> tuple[str, str]:

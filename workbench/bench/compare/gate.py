@@ -40,7 +40,15 @@ from workbench.bench.stats.intervals import (
     min_count,
     reaches,
 )
-from workbench.text import as_factor, as_ratio, as_rounds, error_parts, memory_parts, speed_parts
+from workbench.text import (
+    as_factor,
+    as_instructions,
+    as_ratio,
+    as_rounds,
+    error_parts,
+    memory_parts,
+    speed_parts,
+)
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
 ORDER = (REGRESSION, INCONCLUSIVE, FINE)
@@ -58,6 +66,8 @@ class Limits:
     """How much its figure of quality may grow, in powers of ten."""
     larger: float | None = None
     """How much its peak memory may grow, as a share; None: memory is compared, and decides nothing."""
+    instructions: float | None = None
+    """How many more instructions it may take, as a share; None: they are not judged."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +104,13 @@ class PairVerdict:
     """Where the new side failed in some rounds."""
     memory: Finding | None = None
     """Its estimate is the ratio of peaks; None where they are not known."""
+    instructions: Finding | None = None
+    """None where they were not counted, and have no limit."""
 
     @property
     def findings(self) -> list[Finding]:
         """Return what was judged."""
-        found = (self.speed, self.quality, self.failures, self.memory)
+        found = (self.speed, self.quality, self.failures, self.instructions, self.memory)
         return [each for each in found if each is not None]
 
     @property
@@ -159,6 +171,7 @@ class Verdict:
                     "quality": _finding_json(pair.quality),
                     "failures": _finding_json(pair.failures),
                     "memory": _finding_json(pair.memory),
+                    "instructions": _finding_json(pair.instructions),
                 }
                 for pair in self.pairs
             ],
@@ -187,6 +200,10 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
         _judge_pair(results, rounds, variant, pair, limits, confidence, memory_check)
         for variant, pair in pairs.items()
     ]
+    if results.instructions or limits.instructions is not None:
+        found = [
+            replace(each, instructions=_instructions(results, pairs[each.variant], limits)) for each in found
+        ]
     if check.state != PASSED:
         found = [
             replace(pair, speed=_controlled(pair.speed, check, limits.slower, confidence)) for pair in found
@@ -201,7 +218,9 @@ def recorded_verdict(results: Results) -> Verdict | None:
     head = results.head
     if not (head.pairs and head.sides):
         return None
-    return judge(results, head.pairs, Limits(head.delta, head.margin, head.fail_larger))
+    return judge(
+        results, head.pairs, Limits(head.delta, head.margin, head.fail_larger, head.more_instructions)
+    )
 
 
 def _controlled(found: Finding, check: AACheck, limit: float, confidence: float) -> Finding:
@@ -268,6 +287,21 @@ def _memory(peaks: Peaks, limits: Limits, confidence: float, check: AACheck | No
     if check.void:
         return Finding(INCONCLUSIVE, "peak memory differs between runs of the base too", "", found.estimate)
     return _controlled(replace(found, rounds_needed=judged.rounds_needed), check, limits.larger, confidence)
+
+
+def _instructions(results: Results, pair: tuple[str, str], limits: Limits) -> Finding:
+    """Judge the instructions of the new side, which have no interval; without a limit to them any number passes."""
+    base, new = pair
+    ratio, more = results.instruction_ratio(new, base), limits.instructions
+    if ratio is None:
+        found = [results.instructions.get(name) for name in pair]
+        why = next((each.error for each in found if each is not None and each.error is not None), "no count")
+        return Finding(FINE if more is None else INCONCLUSIVE, f"instructions cannot be compared: {why}")
+    words = f"{as_instructions(ratio)} instructions"
+    if more is None:
+        return Finding(FINE, words)
+    verdict = REGRESSION if ratio > 1 + more else FINE
+    return Finding(verdict, f"{words} (limit {as_ratio(1 + more, 3)}×)")
 
 
 def _failures(base: Sequence[Run | None], new: Sequence[Run | None], confidence: float) -> Finding | None:

@@ -14,7 +14,7 @@ from workbench.bench.compare.gate import INCONCLUSIVE, ORDER, PairVerdict, Verdi
 from workbench.bench.results.results import Results
 from workbench.report.bench.headlines import headlines_of
 from workbench.report.bench.health import BAD, DOUBTFUL, health_of
-from workbench.report.bench.rows import HEADS, cells, notes_of, round_seconds, rows_of
+from workbench.report.bench.rows import HEADS, cells, filled, notes_of, round_seconds, rows_of
 from workbench.text import as_duration, as_rounds, as_seconds, for_markdown, printable, rounded_up, shortened
 
 MAX_BYTES, MAX_TABLE_BYTES = 60_000, 40_000
@@ -74,7 +74,8 @@ def _ordered(verdict: Verdict) -> list[PairVerdict]:
 
 
 def _cells(pair: PairVerdict) -> Row:
-    speed = "; ".join(each.words for each in (pair.speed, pair.failures) if each is not None)
+    found = (pair.speed, pair.instructions, pair.failures)
+    speed = "; ".join(each.words for each in found if each is not None)
     error = pair.quality.words if pair.quality is not None else "–"
     return pair.verdict, pair.variant, speed, error, pair.memory.words if pair.memory is not None else ""
 
@@ -114,15 +115,14 @@ def _next(verdict: Verdict, analysis: Analysis) -> str:
 
 def _fitted(heads: Sequence[str], table: Sequence[Row], notes: Sequence[str]) -> list[str]:
     """Return all of it in lines that a comment has room for, and how much was left out."""
-    used = [i for i in range(len(table[0])) if any(row[i] for row in table[1:])] if table else []
     lines = [f"### {_plain(heads[0])}", *(f"**{_plain(head)}**" for head in heads[1:]), ""]
     left = 0
-    for i, row in enumerate(table):
-        line = f"| {' | '.join(_plain(row[place]) for place in used)} |"
+    for i, row in enumerate(filled(table) if table else []):
+        line = f"| {' | '.join(map(_plain, row))} |"
         if _size([*lines, line]) > MAX_TABLE_BYTES:
             left += 1
             continue
-        lines += [line] if i else [line, "|---" * len(used) + "|"]
+        lines += [line] if i else [line, "|---" * len(row) + "|"]
     lines += [""] if table else []
     for note in notes:
         line = f"- {_plain(note)}"
