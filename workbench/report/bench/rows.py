@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from workbench.bench.analysis.analysis import Analysis, VariantComparison
+from workbench.bench.analysis.memory import difference_words
 from workbench.bench.analysis.whole_run import WholeRun
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate
@@ -14,8 +15,11 @@ from workbench.report.tables import Pill
 from workbench.text import (
     Ends,
     as_duration,
+    as_instructions,
     as_scientific,
     as_seconds,
+    as_short_number,
+    as_size,
     error_parts,
     printable,
     rounded_up,
@@ -31,7 +35,7 @@ QUALITY_WORDS = {
     "not worse": "error not worse",
     "inconclusive": "error inconclusive",
 }
-HEADS = ("verdict", "variant", "time", "speed", "error", "needs")
+HEADS = ("verdict", "variant", "time", "speed", "instructions", "error", "memory", "needs")
 """Heads of the table in the terminal."""
 
 
@@ -59,6 +63,13 @@ class BenchRow:
     speed: Words
     error: Words
     """Of the baseline its own figure, of others the change."""
+    memory: Words
+    """Of the baseline its own peak, of others the ratio."""
+    memory_difference: str
+    """In bytes, where the verdict is that it differs."""
+    instructions: str
+    """Of the baseline their number, of others the ratio; a dash where only others are counted,
+    and nothing where none is."""
     needs: str
     """What an inconclusive verdict would take."""
     whole: WholeRun | None
@@ -93,6 +104,11 @@ def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
         error = Words(as_scientific(c.quality.value))
     elif c.quality_verdict.change is not None:
         error = _figure(error_parts, c.quality_verdict.change)
+    memory = Words()
+    if is_baseline and c.peak is not None:
+        memory = Words(as_size(round(c.peak.value)))
+    elif c.memory is not None:
+        memory = Words(*c.memory.parts)
     return BenchRow(
         c,
         printable(c.variant),
@@ -101,10 +117,22 @@ def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
         as_seconds(c.value.value) if c.value is not None else "",
         speed,
         error,
+        memory,
+        difference_words(c.memory.difference) if c.memory is not None and c.memory.differs else "",
+        _instructions(analysis.results, c.variant),
         _needs(analysis, c),
         analysis.whole_run(c),
         [printable(note) for note in analysis.reservations(c)],
     )
+
+
+def _instructions(results: Results, variant: str) -> str:
+    if not results.instructions:
+        return ""
+    found, ratio = results.instructions.get(variant), results.instruction_ratio(variant)
+    if found is not None and found.count is not None and (variant == results.baseline or ratio is None):
+        return as_short_number(found.count)
+    return as_instructions(ratio) if ratio is not None else "–"
 
 
 def _figure(parts: Callable[[float, Ends], tuple[str, str]], estimate: Estimate) -> Words:
@@ -157,17 +185,22 @@ def round_seconds(results: Results) -> list[float]:
 
 def as_text(analysis: Analysis) -> list[str]:
     """Return an experiment for a terminal: an aligned table, then what it is to be read with."""
-    table = [HEADS, *map(cells, rows_of(analysis))]
-    used = [i for i in range(len(HEADS)) if any(row[i] for row in table[1:])]
-    widths = {i: max(len(row[i]) for row in table) for i in used}
-    lines = ["  ".join(row[i].ljust(widths[i]) for i in used).rstrip() for row in table]
+    table = filled([HEADS, *map(cells, rows_of(analysis))])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
     return [*lines, *notes_of(analysis)]
+
+
+def filled(table: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return a table, its heads first, without the columns in which no row has anything."""
+    used = [i for i in range(len(table[0])) if any(row[i] for row in table[1:])]
+    return [[row[i] for i in used] for row in table]
 
 
 def cells(row: BenchRow) -> Sequence[str]:
     """Return a row of the table in the terminal, under `HEADS`."""
-    verdict = ", ".join(pill.text for pill in row.verdict)
-    return verdict, row.name, row.time, str(row.speed), str(row.error), row.needs
+    verdict, figures = ", ".join(pill.text for pill in row.verdict), (row.error, row.memory)
+    return verdict, row.name, row.time, str(row.speed), row.instructions, *map(str, figures), row.needs
 
 
 def notes_of(analysis: Analysis) -> list[str]:
@@ -175,6 +208,19 @@ def notes_of(analysis: Analysis) -> list[str]:
     notes = []
     for row in rows_of(analysis):
         whole = [f"the whole run: {row.whole.words()}"] if row.whole is not None else []
-        if said := "; ".join([*whole, *row.notes]):
+        memory = [f"peak memory {row.memory_difference} on the baseline"] if row.memory_difference else []
+        if said := "; ".join([*whole, *memory, *row.notes]):
             notes.append(f"{row.name}: {said}")
-    return [*notes, *analysis.notes()]
+    return [*notes, *analysis.notes(), *instruction_notes(analysis.results)]
+
+
+def instruction_notes(results: Results) -> list[str]:
+    """Return lines on the instructions: why a variant has no count, and which code was counted."""
+    counts = {name: results.instructions[name] for name in results.variants if name in results.instructions}
+    notes = [
+        f"{printable(name)}: instructions not counted: {printable(each.error)}"
+        for name, each in counts.items()
+        if each.error is not None
+    ]
+    path = next((each.code_path for each in counts.values() if each.code_path), "")
+    return [*notes, *([f"instructions counted by valgrind: {printable(path)}"] if path else [])]
