@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+_SCALES = {
+    "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")),
+    "bytes": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B")),
+}
+"""By unit, what it is written in."""
 _MAX_ORDERS = 300
 """Powers of ten beyond which a factor is as good as infinite, or as zero."""
 _MAX_WHOLE, _MAX_WHOLE_SHORT = 1e15, 1e6
@@ -76,24 +80,39 @@ def as_rounds(count: int) -> str:
 
 
 def as_amount(amount: int, unit: str) -> str:
-    """Return an amount with its unit; nanoseconds become the unit that reads best."""
-    if unit != "ns":
+    """Return an amount with its unit; nanoseconds and bytes become the unit that reads best."""
+    if unit not in _SCALES:
         return f"{amount:,} {unit}".rstrip()
-    for factor, name in _TIMES:
-        if amount >= factor:
-            value = amount / factor
-            return f"{value:.3g} {name}" if value < 999.5 else f"{value:,.0f} {name}"
-    return f"{amount} ns"
+    if amount < 0:
+        return f"−{as_amount(-amount, unit)}"
+    factor, name = _scale(amount, unit)
+    value = amount / factor
+    return f"{value:.3g} {name}" if value < 999.5 else f"{value:,.0f} {name}"
 
 
-def as_digits(amount_ns: float) -> tuple[str, str]:
-    """Return nanoseconds with three digits in any case, and the unit, for a column: 1.00 and s, 49.1 and ms."""
-    for factor, name in _TIMES:
-        if amount_ns >= 0.9995 * factor:
-            value = amount_ns / factor
-            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-            return f"{value:,.{digits}f}", name
-    return f"{amount_ns:.0f}", "ns"
+def _scale(amount: float, unit: str) -> tuple[float, str]:
+    """Return the factor and the name of the unit in which an amount reads best."""
+    return next(each for each in _SCALES[unit] if amount >= 0.9995 * each[0] or each[0] == 1)
+
+
+def as_digits(amount: float, unit: str = "ns") -> tuple[str, str]:
+    """Return nanoseconds or bytes with three digits, and the unit, for a column: 1.00 and s, 49.1 and ms."""
+    if amount < 0:
+        digits, name = as_digits(-amount, unit)
+        return f"−{digits}", name
+    factor, name = _scale(amount, unit)
+    value = amount / factor
+    places = 0 if factor == 1 or value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:,.{places}f}", name
+
+
+def as_digits_give_or_take(amount: float, off: float, unit: str = "ns") -> tuple[str, str]:
+    """Return nanoseconds or bytes that may be off by some, for a column: 1.23 and s ±0.12."""
+    largest = max(abs(amount), off)
+    factor, name = _scale(largest, unit)
+    decimals = len(as_digits(largest, unit)[0].partition(".")[2])
+    text = f"{amount / factor:,.{decimals}f}".replace("-", "−")
+    return text, f"{name} ±{max(off / factor, 10.0**-decimals):,.{decimals}f}"
 
 
 def as_seconds(seconds: float) -> str:
@@ -210,10 +229,7 @@ def as_size(count: int) -> str:
     """Return a number of bytes."""
     if count < 0:
         return f"−{as_size(-count)}"
-    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return f"{count} B"
+    return as_amount(count, "bytes")
 
 
 def as_ratio(value: float, digits: int = 2) -> str:
@@ -260,15 +276,20 @@ def as_error(orders: float, interval: Ends | None = None) -> str:
     return " ".join(filter(None, error_parts(orders, interval)))
 
 
+def as_instructions(ratio: float) -> str:
+    """Return a ratio of instructions, new by old, in words: 1.25× fewer, 1.050× more, or as many."""
+    return _direction(ratio, None, 1.0, _factor_from_1, ("fewer", "more"))[0] or "as many"
+
+
 def speed_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
     """Return the figure of `as_speed` and its interval apart."""
-
-    def factor_of(value: float) -> str:
-        factor = max(value, inverse(value))
-        return as_ratio(factor, 3 if factor < _CLOSE else 2)
-
-    figure, ends = _direction(ratio, interval, 1.0, factor_of, ("faster", "slower"))
+    figure, ends = _direction(ratio, interval, 1.0, _factor_from_1, ("faster", "slower"))
     return figure or "same speed", ends
+
+
+def _factor_from_1(ratio: float) -> str:
+    factor = max(ratio, inverse(ratio))
+    return as_ratio(factor, 3 if factor < _CLOSE else 2)
 
 
 def error_parts(orders: float, interval: Ends | None) -> tuple[str, str]:

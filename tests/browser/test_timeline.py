@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.hostile import HOSTILE
+from tests.helpers.page_profiles import waits
 from workbench.profile import (
     ROOT,
     Counter,
@@ -219,6 +220,35 @@ def test_samples_beside_scopes_open_on_demand(opened: Callable[..., Any]) -> Non
     page.keyboard.press("Enter")
     assert height() == closed + 2 * ROW, "the search goes to a sample"
     assert page.locator(".wt-said").inner_text().startswith("kernel, 10 samples ≈ 1 s")
+    watched.assert_quiet()
+
+
+def test_resources_of_a_process(opened: Callable[..., Any]) -> None:
+    """Above its scopes: what was read, with time and unit; a click or a key shows the rest; all of it zooms."""
+    watched = opened(waits())
+    page = watched.page
+    resident, cpu = TOP + HEAD + CURVE // 2, TOP + HEAD + CURVE + CURVE // 2
+    assert point_at(page, 0.42, resident) == "resident set\n18 MB at 400 ms"
+    assert point_at(page, 0.72, cpu) == "CPU\n100 % of one core, from 700 ms to 750 ms"
+    assert point_at(page, 0.42, cpu) == "CPU\n0 % of one core, from 400 ms to 450 ms"
+    switch = TOP + HEAD + 2 * CURVE + ROW // 2
+    threads, written = switch + ROW // 2 + CURVE // 2, switch + ROW // 2 + CURVE + CURVE // 2
+    assert point_at(page, 0.42, switch) == "process 7\nclick or r shows or hides threads, written"
+    assert "fit" in point_at(page, 0.1, switch + ROW + GAP + HEAD), "the scopes follow"
+    for show in (lambda: page.mouse.click(*spot(page, 0.42, switch)), lambda: page.keyboard.press("r")):
+        show()
+        assert point_at(page, 0.42, threads) == "threads\n2 at 400 ms"
+        assert point_at(page, 0.72, written) == "written\n81.9 kB/s, from 700 ms to 750 ms"
+        show()
+        assert "threads" not in point_at(page, 0.42, threads)
+    page.mouse.click(*spot(page, 0.42, TOP + HEAD // 2))
+    assert "process 7" not in point_at(page, 0.42, switch)
+    page.keyboard.press("r")
+    assert "threads" in point_at(page, 0.42, threads), "it opens what is folded"
+    page.mouse.move(*spot(page, 0.75, resident))
+    page.keyboard.press("+")
+    assert point_at(page, 0.999, resident) == "resident set\n24 MB at 700 ms"
+    assert "r shows more of each process" in page.locator(".wt-chart").get_attribute("aria-label")
     watched.assert_quiet()
 
 

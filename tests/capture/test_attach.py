@@ -161,6 +161,22 @@ def test_ctrl_c_ends_the_measurement_alone(python, tmp_path):
         assert program.end() == ("done\n", "", 7)
 
 
+def test_a_killed_measurement_is_ended_by_the_next(newer, tmp_path):
+    """What was recorded until then is a recording; the program can be measured again, and is then as it was."""
+    with Running(tmp_path / "program", PROGRAMS["threads"], newer) as program:
+        before = state_of(program.pid)
+        process = started(program.pid, tmp_path / "killed")
+        process.kill()
+        process.communicate(timeout=60)
+        done, facts = attach(program.pid, tmp_path / "out", "--seconds", "0.5")
+        assert done.returncode == 0, done.stderr
+        assert "killed/recording, whose workbench profile was killed" in done.stderr
+        assert facts["attribution"]["attributed"] > 0
+        wait_until(lambda: state_of(program.pid) == before)
+        assert program.end() == ("done\n", "", 7)
+    assert "main loop" in run_workbench("show", str(tmp_path / "killed" / "recording"), text=True).stdout
+
+
 def test_a_program_that_is_killed_meanwhile(python, tmp_path):
     """What was seen until then is a profile, and a line says that the program ended."""
     with Running(tmp_path / "program", PROGRAMS["threads"], python) as program:

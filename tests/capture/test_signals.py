@@ -171,6 +171,27 @@ def test_a_signal_as_py_spy_starts(tmp_path, monkeypatch):
     assert process.poll() is not None
 
 
+def test_py_spy_is_asked_when_it_handles_that(tmp_path, monkeypatch):
+    """It says that it samples before it handles SIGINT: until then the signal would kill it, and nothing be written."""
+    slow = tmp_path / "slow-py-spy"
+    slow.write_text(
+        f"""#!{sys.executable} -S
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+print("Sampling process", flush=True)
+time.sleep(0.3)
+signal.signal(signal.SIGINT, lambda *_: sys.exit(print("Samples: 5 Errors: 0")))
+time.sleep(60)
+"""
+    )
+    slow.chmod(0o755)
+    monkeypatch.setenv("WORKBENCH_PY_SPY", str(slow))
+    with Signals() as signals:
+        spy = attach(os.getpid(), tmp_path / "trace.json", signals.stopping, rate=100, native=False)
+    spy.finish(program_goes_on=True)
+    assert (spy.process.returncode, spy.counts()) == (0, (5, 0))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL])
 def test_killed_before_the_program_began(workbench_profile, number):
     """When we are killed while the program waits to begin, it ends and does not run."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.helpers.hostile import HOSTILE
+from tests.helpers.resources import readings
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.profile import (
     Attribution,
@@ -22,7 +23,9 @@ from workbench.profile import (
     ProfileBuilder,
     RecordingFacts,
     SamplerRun,
+    Samples,
     SpanRecord,
+    ThreadState,
     without_samples,
 )
 
@@ -135,6 +138,50 @@ def merged() -> Profile:
     )
     counts = Attribution(130, attributed=80, outside=48, not_attributable=2, by="scope")
     return builder.build(RecordingFacts(processes=2, samplers=(SAMPLER_RUN, SAMPLER_RUN)), counts)
+
+
+def waits() -> Profile:
+    """A fit (1 s): 200 ms in Python, `solve`, then 400 ms in native code; each tick of 10 ms is a sample.
+
+    Solve waits 200 ms for the interpreter's lock and sleeps 200 ms. Every 50 ms the system counted: the resident set is
+    10 MB at first and grows by 1 MB each time, there are two threads, and from 600 ms on 4 kB are written at a time.
+    """
+    builder = ProfileBuilder("waits")
+    train, kernel = Frame("train", "fit.py", 3), Frame("dgemm", "libblas.so", kind=FrameKind.NATIVE)
+    solver = Frame("solve", "fit.py", 9)
+    outside = [scope("fit"), train]
+    inside = [*outside, scope("solve"), solver]
+    idle = Frame("clock_nanosleep", "libc.so.6", kind=FrameKind.IDLE)
+    parts = [  # stack, line, state, ticks
+        (outside, [train], ThreadState.PYTHON, 20),
+        (inside, [train, solver], ThreadState.WAITING_FOR_GIL, 20),
+        ([*inside, idle], [train, solver], ThreadState.SLEEPING, 20),
+        ([*outside, kernel], [train], ThreadState.NATIVE, 40),
+    ]
+    ticks = [part for part in parts for _ in range(part[3])]
+    states = np.array([state for _, _, state, _ in ticks], dtype=np.uint8)
+    runs = np.isin(states, [ThreadState.PYTHON, ThreadState.NATIVE])
+    samples = Samples(
+        np.array([builder.stack_of(stack) for stack, *_ in ticks], dtype=np.int32),
+        np.arange(100) * 10 * MS,
+        np.full(100, 10 * MS),
+        ticks=np.ones(100, dtype=np.int32),
+        cpu_ns=np.where(runs, 10 * MS, 0),
+        state=states,
+        line=np.array([builder.line_stack_of(line) for _, line, *_ in ticks], dtype=np.int32),
+    )
+    records = [SpanRecord(0, 1000 * MS, 0, scope("fit")), SpanRecord(200 * MS, 600 * MS, 1, scope("solve"))]
+    builder.add_track("MainThread", pid=7, tid=1, spans=builder.spans(records), samples=samples)
+    at = np.arange(21) * 50 * MS
+    counted = readings(
+        7,
+        at,
+        10_000_000 + 1_000_000 * np.arange(21),
+        threads=np.full(21, 2),
+        cpu_ns=np.minimum(at, 200 * MS) + np.maximum(at - 600 * MS, 0),
+        written_bytes=4096 * np.maximum(np.arange(21) - 12, 0),
+    )
+    return replace(builder.build(RecordingFacts(processes=1)), resources=(counted,))
 
 
 SAMPLER_RUN = SamplerRun(

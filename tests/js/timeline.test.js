@@ -3,8 +3,9 @@ import { test } from "node:test";
 
 import { MARKS, SAMPLES, SPANS, loaded, matching, stackAt } from "../../workbench/render/timeline/data.js";
 import { lastSampleBefore, momentsBetween, nearestSample, samplesBetween } from "../../workbench/render/timeline/samples.js";
-import { boxDetails, crowdDetails, sampleDetails, samplesSummary } from "../../workbench/render/timeline/details.js";
+import { boxDetails, crowdDetails, curveDetails, curveRange, sampleDetails, samplesSummary } from "../../workbench/render/timeline/details.js";
 import { exactly, sampledAmount, sampledShare, ticksOf, timeText } from "../../workbench/render/timeline/times.js";
+import { costsOf } from "../../workbench/render/timeline/costs.js";
 import { callsOf, treeOf } from "../../workbench/render/timeline/tree.js";
 
 // Packs columns as the file has them, one plane for each byte.
@@ -103,6 +104,48 @@ test("what is said of a span is exact", () => {
   assert.equal(name, "fit");
   assert.deepEqual(lines, ["duration 100 ns · 100.0 % of the run", "self 40 ns · 40.0 % of it", "starts at 0", "scope"]);
   assert.equal(exactly(3_142_857), "3.14 ms (3,142,857 ns)");
+});
+
+// The same with the thread's state and CPU time of each run of samples, and what the system counted every 20.
+function withCosts() {
+  const { shapes, bytes } = packed([
+    [0, 10, 20, 0], [100, 30, 30, 100], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0],
+    [0, 20, 20, 20, 20, 20], [100, 300, 200, 150, 400, 100], [50, 0, 100, 100, 100, 0],
+    ...[[0, 0, 0], [40, 20, 40], [4, 2, 4], [0, 0, 0], [40, 0, 0], [1, 3, 4]], // samples
+  ]);
+  return loaded(
+    {
+      total: 100,
+      labels: [["fit", "", 0, 0], ["solve", "", 0, 1]],
+      tracks: [["process 7", "", false, false, 0, 0, 0, 0, 0], ["main", "", false, false, 3, 10, 100, 0, 0]],
+      rows: [[1, SPANS, 0, 1, 1], [1, SPANS, 1, 2, 1], [1, SAMPLES, 0, 1, 1]],
+      work: [], curves: [[0, "resident set", true, 100, "B", false], [0, "CPU", false, 100, "%", false]],
+      samples: [[1, true, false, true, true]], columns: shapes,
+    },
+    bytes
+  );
+}
+
+test("costs of scopes in a range", () => {
+  const all = costsOf(withCosts(), { from: 0, to: 100 });
+  assert.deepEqual(all.get("fit"), { samples: 10, time: 100, cpu: 40, lock: 20, system: 40, resident: 400 });
+  assert.deepEqual(all.get("solve"), { resident: 400 }, "no sample of its own, a reading at 20 and one at 80");
+  const part = costsOf(withCosts(), { from: 30, to: 70 });
+  assert.deepEqual(part.get("fit"), { samples: 4, time: 40, cpu: 10, lock: 20, system: 10, resident: 200 });
+  assert.deepEqual(part.get("solve"), { resident: 200 }, "it ends at 40, and is open again from 60");
+  assert.equal(costsOf(withCosts(), { from: 0, to: 100 }, [0]).size, 0, "a process has no scopes of its own");
+  assert.equal(costsOf(recorded(), { from: 0, to: 100 }).size, 0, "nothing is known");
+});
+
+test("what was read has its moment, and a rate the time that it is of", () => {
+  const data = withCosts();
+  const [resident, cpu] = data.curves;
+  assert.deepEqual(curveDetails(resident, 30, data), ["resident set", ["300 B at 20 ns"]]);
+  assert.deepEqual(curveDetails(cpu, 50, data), ["CPU", ["100 % of one core, from 40 ns to 60 ns"]]);
+  assert.deepEqual(curveDetails(cpu, 101, data), ["CPU", ["not read here"]]);
+  assert.equal(curveRange(resident), "100 B to 400 B");
+  assert.equal(curveRange({ low: 2, high: 2, unit: "/s" }), "2/s");
+  assert.equal(curveRange({ low: 999_600, high: 4.125e8, unit: "B/s" }), "1 MB/s to 413 MB/s");
 });
 
 test("a match is counted in its row", () => {

@@ -17,8 +17,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.helpers.trees import sampled_tree
-from workbench.profile import Frame, FrameKind, ProfileBuilder, StackTree, aggregate
+from workbench.profile import (
+    BYTES,
+    FileFacts,
+    Frame,
+    FrameKind,
+    ProfileBuilder,
+    StackTree,
+    aggregate,
+    difference,
+)
 from workbench.render.colours import STEPS, package_shades, shade_of, shades, step_shades, timeline_shades
+from workbench.render.flamegraph.difference import difference_svg
 from workbench.render.flamegraph.flamegraph import (
     flamegraph_svg,
     threads_of,
@@ -80,6 +90,17 @@ def test_the_static_chart_shows_what_is_wide() -> None:
         assert expected in texts
     tips = [e.text for e in root.iter("{http://www.w3.org/2000/svg}title")]
     assert "dpotrf 60 ms (60.0 %)" in tips
+
+
+def test_amounts_are_in_the_unit_of_the_profile() -> None:
+    """Of a profile of memory they are bytes, of blocks, for viewers with scripts and without."""
+    tree = tree_of(([Frame("main"), Frame("outer")], 412_000_000), ([Frame("main")], 1500))
+    tree = replace(tree, profile=replace(tree.profile, file=FileFacts(unit=BYTES)))
+    svg = flamegraph_svg(tree, title="Memory")
+    assert "outer 412 MB (100.0 %)" in svg
+    assert data_of(svg)["unit"] == "bytes"
+    changed = difference(tree, tree, normalised=False)
+    assert "412 MB → 412 MB" in difference_svg(changed, title="Memory")
 
 
 def test_a_large_static_chart_is_bounded() -> None:

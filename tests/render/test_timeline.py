@@ -95,9 +95,11 @@ class Decoded:
             self.parent[here] = np.cumsum(up[here])
             first += row[3]
         self.work = {name: (np.cumsum(self._next()), self._next()) for name in self.facts["work"]}
-        self.curves = [
-            (track, name, np.cumsum(self._next()), self._next()) for track, name in self.facts["curves"]
-        ]
+        self.curves = []
+        at = np.zeros(0, dtype=np.int64)
+        for track, name, has_times, *_ in self.facts["curves"]:
+            at = np.cumsum(self._next()) if has_times else at
+            self.curves.append((track, name, at, self._next()))
         self.samples = []
         for track, has_periods, *_ in self.facts["samples"]:
             gap, weight, count, depth = (self._next() for _ in range(4))

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from workbench.capture.collect import collect_recording, date_end, has_spans, keep_sampler_files
 from workbench.capture.load import RECORDING
@@ -34,9 +35,10 @@ from workbench.errors import InvalidInputError, Remedy, WorkbenchError
 from workbench.eventlog.live_processes import recorded_into
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, without_samples
-from workbench.scopes import layout, recording_folder
+from workbench.scopes import layout, manifests, recording_folder
 from workbench.scopes.environment import SAMPLE_VARIABLE
 from workbench.scopes.error import RecordingError
+from workbench.scopes.locks import FolderLock
 from workbench.system import usable_cores
 
 Tell = Callable[[str], None]
@@ -76,7 +78,8 @@ def attach(
         raise InvalidInputError(
             f"pyinstrument cannot attach to a program: choose {IN_PROCESS}, {PY_SPY} or none"
         )
-    if (folder := recorded_into(program.pid)) is not None:
+    folder = recorded_into(program.pid)
+    if folder is not None and not _end_abandoned(program, folder, tell):
         raise InvalidInputError(
             f"PID {program.pid} is being recorded into {folder}: see it with workbench watch {program.pid}, "
             "or attach when that has ended"
@@ -122,6 +125,28 @@ def attach(
         stopped_by=signals.first,
         one_clock=found.one_clock,
     )
+
+
+def _end_abandoned(program: RunningProgram, folder: Path, tell: Tell) -> bool:
+    """End a recording whose attaching command was killed; return whether the program is no longer recorded."""
+    try:
+        lock = FolderLock(str(folder))
+    except OSError:  # whoever began it runs
+        return False
+    try:
+        manifest, remote = manifests.read(str(folder)), Remote(program, tell)
+        if manifest is None or remote.why_not() is not None:
+            return False
+        remote.end(manifest.identity)  # nothing, where the program began it itself
+        if recorded_into(program.pid) is not None:
+            return False
+        manifests.end(str(folder), manifest.identity)
+    except SamplerError:
+        return False
+    finally:
+        lock.release()
+    tell(f"ended the recording into {folder}, whose workbench profile was killed")
+    return True
 
 
 class _Way(ABC):

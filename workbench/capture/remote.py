@@ -101,8 +101,8 @@ class Remote:
     def __init__(self, program: RunningProgram, tell: Callable[[str], None]) -> None:
         self._program, self._tell = program, tell
 
-    def why_not(self, folder: Path) -> str | None:
-        """Return in one line why functions cannot be called in the program, with a file in `folder`; None: they can."""
+    def why_not(self, *folders: Path) -> str | None:
+        """Return in one line why functions cannot be called in the program, with files in folders; None: they can."""
         program = self._program
         if program.version < SINCE:
             return f"the program's {program.python} has no sys.remote_exec, which came with 3.14"
@@ -112,10 +112,11 @@ class Remote:
             return "the program is another user's, and cannot write here: run workbench as that user"
         if program.has_own_numbers():
             return "the program runs in a container with process numbers of its own: run workbench in there"
-        if not program.finds(folder) or not program.finds(Path(tempfile.gettempdir())):
+        lost = [each for each in (*folders, Path(tempfile.gettempdir())) if not program.finds(each)]
+        if lost:
             return (
-                f"the program does not find {folder} and {tempfile.gettempdir()}, as it has files of its own "
-                "(a container, chroot): run workbench in there"
+                f"the program does not find {lost[0]}, as it has files of its own (a container, chroot): "
+                "run workbench in there"
             )
         return None
 

@@ -73,6 +73,12 @@ timeout_option = click.option(
     "--timeout", type=Duration(), default="2m", show_default=True, help="Time limit of one run."
 )
 
+instructions_option = click.option(
+    "--instructions",
+    is_flag=True,
+    help="Count each variant's instructions, too, once under valgrind: a busy machine does not change them.",
+)
+
 keep_option = click.option(
     "--keep",
     type=int,
@@ -104,6 +110,7 @@ Examples:
   workbench bench                          the reference trainer's variants, in about 5 minutes
   workbench bench --axis tanh=exact,fast   two of them
   workbench bench my_suite.py --precision 2% --budget 30m -o reports/mine
+  workbench bench my_suite.py --instructions          ratios of instructions beside those of times
   workbench bench my_suite.py --dry-run    the runs and their order
   workbench bench my_suite.py --resume -o reports/mine
   workbench bench my_suite.py -o reports/nightly/$(date +%F) --keep 30
@@ -147,6 +154,7 @@ Files that workbench did not write are never replaced: if one is in the way, not
 @click.option("--force", is_flag=True, help="Resume even if suite, machine or packages have changed.")
 @keep_option
 @click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes after the rounds.")
+@instructions_option
 @click.option("--dry-run", is_flag=True, help="Print the runs, and what --keep would delete.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_context
@@ -167,6 +175,7 @@ def command(
     force: bool,
     keep: int | None,
     no_profile: bool,
+    instructions: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -192,6 +201,7 @@ def command(
         force=force,
         keep=keep,
         profiled=not no_profile,
+        instructions=instructions,
     )
     if dry_run:
         for line in planned(options):

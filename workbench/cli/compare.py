@@ -17,6 +17,7 @@ from workbench.cli._settings import HELP
 from workbench.cli.bench import (
     Duration,
     Share,
+    instructions_option,
     keep_option,
     rounds_option,
     seed_option,
@@ -34,6 +35,7 @@ Examples:
   workbench compare --base main --new HEAD benchmarks/suite.py
   workbench compare --base v1.2 --new v1.3 suite.py --fail-slower 3% --budget 20m -o reports/v1.3
   workbench compare --base main --new HEAD suite.py --no-install          for pure Python: quick
+  workbench compare --base main --new HEAD suite.py --fail-instructions 2%     holds on a busy runner, too
   workbench compare --base main --new HEAD suite.py --markdown "$GITHUB_STEP_SUMMARY"
   workbench compare --base-python old/bin/python --new-python new/bin/python suite.py
   workbench compare reports/before reports/after      folders of stored experiments, six or more each
@@ -64,6 +66,9 @@ did not write are never replaced: if one is in the way, nothing runs, and the ex
 )
 @click.option("--fail-worse", type=float, default=0.1, show_default=True,
               help="Largest increase of the error that passes, in log10 (0.1 is 26 %).")  # fmt: skip
+@instructions_option
+@click.option("--fail-instructions", type=Share(), metavar="SHARE",
+              help="Largest increase of the instructions that passes, such as 2%; counts them.")  # fmt: skip
 @click.option("--budget", type=Duration(), default="5m", show_default=True, help="Time to measure.")
 @rounds_option
 @seed_option
@@ -89,6 +94,8 @@ def command(
     variants: tuple[str, ...],
     fail_slower: float,
     fail_worse: float,
+    instructions: bool,
+    fail_instructions: float | None,
     budget: float,
     rounds: int | None,
     seed: int,
@@ -106,11 +113,12 @@ def command(
         raise InvalidInputError(f"--fail-worse {fail_worse:g}: choose a positive number of powers of ten")
     if as_json and markdown == "-":
         raise InvalidInputError("--json and --markdown - both print: name a file for the Markdown")
-    limits = Limits(fail_slower, fail_worse)
+    limits = Limits(fail_slower, fail_worse, fail_instructions)
     sides = (base, new, base_python, new_python)
     with _markdown_of_errors(markdown):
         if len(what) > 1:
-            if any(sides) or no_install or extras or output is not None or keep is not None:
+            counts = instructions or fail_instructions is not None
+            if any(sides) or no_install or extras or counts or output is not None or keep is not None:
                 raise InvalidInputError(
                     f"{what[0]} and {what[1]}: give one suite, or two stored experiments without options of a "
                     "measurement"
@@ -132,6 +140,7 @@ def command(
                 rounds=rounds,
                 seed=seed,
                 timeout_s=timeout,
+                instructions=instructions,
                 keep=keep,
             )
             compared = _measured(options)

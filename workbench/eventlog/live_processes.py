@@ -33,7 +33,7 @@ def mapped_logs(pid: int) -> dict[str, Path]:
     found = {}
     for path, key in sorted(_MAPPED.findall(text), key=lambda each: _start_of(each[1])):
         inside = Path(f"/proc/{pid}/root{path}")
-        found[key] = Path(path).parent if _is_same(Path(path), inside) else inside.parent
+        found[key] = _from_here(Path(path), inside).parent
     return found
 
 
@@ -115,8 +115,9 @@ def _start_of(key: str) -> int:
     return int(key.partition("-")[2], 16)
 
 
-def _is_same(path: Path, other: Path) -> bool:
+def _from_here(path: Path, inside: Path) -> Path:
+    """Return a file's path for this process: the system states it from here or, out of reach, from the other's root."""
     try:
-        return path.samefile(other)
+        return path if path.samefile(inside) else inside
     except OSError:
-        return False
+        return inside if inside.exists() else path

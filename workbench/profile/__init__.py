@@ -46,6 +46,7 @@ from workbench.profile._own_code import (
 )
 from workbench.profile._range import between
 from workbench.profile._record import (
+    BYTES,
     Counter,
     Frame,
     FrameKind,
@@ -58,6 +59,7 @@ from workbench.profile._record import (
     Track,
 )
 from workbench.profile._redact import Redaction
+from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_bytes import line_bytes, scope_bytes, traced_peak
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
@@ -78,6 +80,7 @@ from workbench.profile._work_shares import share_of_whole, workers_idle
 from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost
 
 __all__ = [
+    "BYTES",
     "NOBODY",
     "NO_FILE",
     "NO_RECORDING",
@@ -107,6 +110,7 @@ __all__ = [
     "ProfileBuilder",
     "RecordingFacts",
     "Redaction",
+    "Resources",
     "SampleCounts",
     "SampledFunction",
     "SampledShare",

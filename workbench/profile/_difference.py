@@ -88,7 +88,7 @@ def difference_of_sets(
     # The later trees' frames come first, so that their lines are those of the code as it is now.
     places = [_placed(tree, frames, kept, table) for tree in (*after, *before)]
     name = f"{before[0].profile.name} → {after[0].profile.name}"
-    profile = Profile(name, tuple(kept), table.stacks(), (), 0, 0)
+    profile = Profile(name, tuple(kept), table.stacks(), (), 0, 0, file=after[0].profile.file)
     wanted = sum(tree.all_ns for tree in after) // len(after) if normalised else None
     moved = [
         _moved(tree, place, profile, wanted) for tree, place in zip((*after, *before), places, strict=True)

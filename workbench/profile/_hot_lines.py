@@ -132,7 +132,7 @@ class LineSamples:
             key = samples_of(next(counted)).stack
             cpu_ns = None if rows is None else spent[first : first + len(key)]
             first += len(key)
-            samples = replace(track.samples, line=numbers[key], cpu_ns=cpu_ns, state=None)
+            samples = replace(track.samples, line=numbers[key], cpu_ns=cpu_ns)
             tracks.append(replace(track, samples=samples))
         size = int(group.max(initial=0)) + 1
         lines = LineStacks((Frame(""),), _flat(size))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._facts import NO_FILE, NO_RECORDING, Attribution, FileFacts, RecordingFacts
+from workbench.profile._resources import Resources
 from workbench.profile.stacks import NO_STACKS, ROOT, Int32, Int64, Stacks, around, depths
 
 
@@ -123,6 +124,8 @@ class LineStacks:
 
 
 NO_LINES = LineStacks()
+BYTES = "bytes"
+"""The unit of a profile of memory."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,13 @@ class Profile:
     """How many samples are under scopes; None: nobody has attributed them."""
     lines: LineStacks = NO_LINES
     """What `Samples.line` numbers."""
+    resources: tuple[Resources, ...] = ()
+    """Of each process of which the system's counts were read."""
+
+    @property
+    def unit(self) -> str:
+        """What the weights of samples are: `ns`, or `BYTES` where the file facts say so; then `ticks` are blocks."""
+        return BYTES if self.file.unit == BYTES else "ns"
 
     @property
     def facts(self) -> Mapping[str, object]:

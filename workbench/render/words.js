@@ -2,15 +2,30 @@
 
 export const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
+// By unit, what it is written in.
+const SCALES = {
+  ns: [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]],
+  bytes: [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]],
+};
+
+// The factor and the name of the unit in which an amount reads best.
+export const unitOf = (value, unit) => SCALES[unit].find(([factor]) => value >= 0.9995 * factor || factor === 1);
+
 export function amount(value, unit) {
   if (value < 0) return "−" + amount(-value, unit);
-  if (unit !== "ns") return (whole.format(value) + " " + unit).trim();
-  for (const [factor, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
-    const scaled = value / factor;
-    if (scaled >= 999.5) return whole.format(scaled) + " " + name;
-    if (scaled >= 1) return Number(scaled.toPrecision(3)) + " " + name;
-  }
-  return Math.round(value) + " ns";
+  if (!SCALES[unit]) return (whole.format(value) + " " + unit).trim();
+  const [factor, name] = unitOf(value, unit);
+  const scaled = value / factor;
+  if (factor === 1) return Math.round(scaled) + " " + name;
+  return (scaled >= 999.5 ? whole.format(scaled) : Number(scaled.toPrecision(3))) + " " + name;
+}
+
+// An amount with three digits and the prefix of its unit: 412 MB. The same as as_size in text.py.
+export function scaled(value, unit) {
+  const size = Math.abs(value);
+  const [factor, letter] = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([least]) => size >= 0.9995 * least) || [1, ""];
+  const digits = Number((value / factor).toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 20 });
+  return (digits + " " + letter + unit).trim();
 }
 
 export function share(part, all) {

@@ -1,4 +1,6 @@
 import mmap
+from collections.abc import Callable
+from typing import TypeVar
 
 from workbench.scopes._python import Recorder as Recorder
 from workbench.scopes._python import activate as activate
@@ -7,7 +9,12 @@ from workbench.scopes._python import mark as mark
 from workbench.scopes._python import open_scopes as open_scopes
 from workbench.scopes._python import scope as scope
 
+_Result = TypeVar("_Result")
+
 def map_file(handle: int, size: int, /) -> mmap.mmap: ...
+def on_valgrind() -> bool: ...
+def counted(run: Callable[[], _Result], loops: int, /) -> _Result: ...
+def toggle_counting() -> None: ...
 def release_tracks() -> None: ...
 def sampler_why_not() -> str | None: ...
 def sampler_start(

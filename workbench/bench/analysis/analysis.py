@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from workbench import records
 from workbench.bench.analysis.conditions import busy_words, modes_by_run
 from workbench.bench.analysis.power import detectable_effect, mad_sigma
 from workbench.bench.analysis.targets import TargetFigures, target_figures
@@ -139,11 +140,23 @@ class Analysis:
         parts += self.reservations(comparison)
         return "; ".join(filter(None, parts))
 
+    def _instructions(self, variant: str) -> dict[str, Any] | None:
+        found = self.results.instructions.get(variant)
+        if found is None:
+            return None
+        ratio = self.results.instruction_ratio(variant)
+        known = ("error", "loops", "threads", "code_path", "valgrind", "functions")
+        return {"count": found.count, "ratio": ratio} | {
+            name: value for name, value in records.plain(found).items() if name in known
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Return it for machines, as `workbench bench --json` prints it; what is infinite is null."""
         words, head = self.sentences(), self.results.head
         comparisons = [
-            asdict(comparison) | {"sentence": words[comparison.variant]} for comparison in self.comparisons
+            asdict(comparison)
+            | {"sentence": words[comparison.variant], "instructions": self._instructions(comparison.variant)}
+            for comparison in self.comparisons
         ]
         found = {
             "suite": head.suite,

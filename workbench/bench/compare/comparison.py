@@ -58,7 +58,12 @@ def pairs_of(both: Both, wanted: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {each: (f"{each}, {both.sides[0].label}", f"{each}, {both.sides[1].label}") for each in variants}
 
 
-def comparison_head(bench: BenchOptions, both: Both, pairs: Mapping[str, tuple[str, str]]) -> Head:
+def comparison_head(
+    bench: BenchOptions,
+    both: Both,
+    pairs: Mapping[str, tuple[str, str]],
+    more_instructions: float | None = None,
+) -> Head:
     """Return the first line of the results, and in it the pairs, and what each side has installed."""
     base = both.facts[0]
     variants = {
@@ -86,7 +91,7 @@ def comparison_head(bench: BenchOptions, both: Both, pairs: Mapping[str, tuple[s
         }
         for side, fact in zip(both.sides, both.facts, strict=True)
     }
-    return run_head(suite, bench, pairs=dict(pairs), sides=sides)
+    return run_head(suite, bench, pairs=dict(pairs), sides=sides, more_instructions=more_instructions)
 
 
 def interpreters_of(both: Both, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Interpreter]:

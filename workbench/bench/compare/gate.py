@@ -33,7 +33,7 @@ from workbench.bench.stats.intervals import (
     min_count,
     reaches,
 )
-from workbench.text import as_factor, as_ratio, as_rounds, error_parts, speed_parts
+from workbench.text import as_factor, as_instructions, as_ratio, as_rounds, error_parts, speed_parts
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
 ORDER = (REGRESSION, INCONCLUSIVE, FINE)
@@ -49,6 +49,8 @@ class Limits:
     """How much longer it may take, as a share."""
     worse: float = 0.1
     """How much its figure of quality may grow, in powers of ten."""
+    instructions: float | None = None
+    """How many more instructions it may take, as a share; None: they are not judged."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,14 @@ class PairVerdict:
     """Its estimate is the change of log10; None where the suite has no figure."""
     failures: Finding | None
     """Where the new side failed in some rounds."""
+    instructions: Finding | None = None
+    """None where they were not counted, and have no limit."""
 
     @property
     def findings(self) -> list[Finding]:
         """Return what was judged."""
-        return [each for each in (self.speed, self.quality, self.failures) if each is not None]
+        found = (self.speed, self.quality, self.failures, self.instructions)
+        return [each for each in found if each is not None]
 
     @property
     def verdict(self) -> str:
@@ -141,6 +146,7 @@ class Verdict:
                     "speed": _finding_json(pair.speed),
                     "quality": _finding_json(pair.quality),
                     "failures": _finding_json(pair.failures),
+                    "instructions": _finding_json(pair.instructions),
                 }
                 for pair in self.pairs
             ],
@@ -167,6 +173,10 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
     found = [
         _judge_pair(results, rounds, variant, pair, limits, confidence) for variant, pair in pairs.items()
     ]
+    if results.instructions or limits.instructions is not None:
+        found = [
+            replace(each, instructions=_instructions(results, pairs[each.variant], limits)) for each in found
+        ]
     if check.state != PASSED:
         found = [replace(pair, speed=_controlled(pair.speed, check, limits, confidence)) for pair in found]
     notes = [f"A/A control: {check_words(check)}"] if check.state != PASSED else []
@@ -179,7 +189,7 @@ def recorded_verdict(results: Results) -> Verdict | None:
     head = results.head
     if not (head.pairs and head.sides):
         return None
-    return judge(results, head.pairs, Limits(head.delta, head.margin))
+    return judge(results, head.pairs, Limits(head.delta, head.margin, head.more_instructions))
 
 
 def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: float) -> Finding:
@@ -231,6 +241,21 @@ def _judge_pair(
         quality = quality_finding(found.change, limits, confidence)
         quality = replace(quality, rounds_needed=found.rounds_needed)
     return PairVerdict(variant, speed, quality, failures)
+
+
+def _instructions(results: Results, pair: tuple[str, str], limits: Limits) -> Finding:
+    """Judge the instructions of the new side, which have no interval; without a limit to them any number passes."""
+    base, new = pair
+    ratio, more = results.instruction_ratio(new, base), limits.instructions
+    if ratio is None:
+        found = [results.instructions.get(name) for name in pair]
+        why = next((each.error for each in found if each is not None and each.error is not None), "no count")
+        return Finding(FINE if more is None else INCONCLUSIVE, f"instructions cannot be compared: {why}")
+    words = f"{as_instructions(ratio)} instructions"
+    if more is None:
+        return Finding(FINE, words)
+    verdict = REGRESSION if ratio > 1 + more else FINE
+    return Finding(verdict, f"{words} (limit {as_ratio(1 + more, 3)}×)")
 
 
 def _failures(base: Sequence[Run | None], new: Sequence[Run | None], confidence: float) -> Finding | None:

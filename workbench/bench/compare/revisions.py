@@ -56,6 +56,7 @@ from workbench.bench.run.experiment import (
     measure,
     orderly_end,
     run_folder,
+    with_instructions,
 )
 from workbench.bench.run.rounds import Report, Say
 from workbench.errors import InvalidInputError, Remedy
@@ -84,6 +85,8 @@ class CompareOptions:
     rounds: int | None = None
     seed: int = 0
     timeout_s: float = 120.0
+    instructions: bool = False
+    """Whether the instructions of both sides are counted, too; a limit to them implies it."""
     keep: int | None = None
     """How many experiments of this suite and machine are kept beside the new one, it among them; None: all."""
 
@@ -120,7 +123,7 @@ def compare_revisions(
         raise InvalidInputError(f"{options.folder} already holds results", remedy=Remedy.ANOTHER_FOLDER)
     with run_folder(bench.folder, []) as output, _prepared(options, say, step) as both:
         pairs = pairs_of(both, options.variants)
-        head = comparison_head(bench, both, pairs)
+        head = comparison_head(bench, both, pairs, options.limits.instructions)
         interpreters = interpreters_of(both, pairs)
 
         def check(name: str, found: Mapping[str, Any]) -> None:
@@ -129,7 +132,9 @@ def compare_revisions(
                 raise InvalidInputError(f"{name} fails, so nothing is measured: {found['error']}")
             check_origin(Side(name, interpreters[name], ""), found["misplaced"])
 
-        measure(bench, output, head, None, interpreters, progress=progress, say=say, check=check)
+        results = measure(bench, output, head, None, interpreters, progress=progress, say=say, check=check)
+        if bench.instructions and len(results.complete_rounds()) >= results.planned:
+            with_instructions(results, output, interpreters, bench, progress, say)
     results = read_results(options.folder)
     if options.keep is not None:
         for line in retire(results, options.keep):
@@ -149,6 +154,7 @@ def _bench_options(options: CompareOptions) -> BenchOptions:
         margin=options.limits.worse,
         seed=options.seed,
         timeout_s=options.timeout_s,
+        instructions=options.instructions or options.limits.instructions is not None,
         keep=options.keep,
     )
 

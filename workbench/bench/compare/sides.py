@@ -27,7 +27,7 @@ from workbench.errors import InvalidInputError
 OURS = Path(workbench.__file__).resolve().parent
 SIDE_SUITE = OURS / "bench" / "compare" / "side" / "workbench_side.py"
 SIDE = "WORKBENCH_SIDE"
-LENT = ("bench/run/worker.py", "bench/run/describe.py", "bench/run/origins.py")
+LENT = ("bench/run/worker.py", "bench/run/counted.py", "bench/run/describe.py", "bench/run/origins.py")
 """What runs of this workbench where the workbench itself is compared: both sides are measured in one way."""
 OLDEST_PYTHON = (3, 11)
 PROJECT_FILES = ("pyproject.toml", "setup.py")

@@ -31,6 +31,8 @@ class Curve:
         """Seconds for which the clock was stopped."""
         self.points: list[tuple[float, float]] = []
         """(seconds since the start, quality), in order of time."""
+        self.toggle: Callable[[], object] = lambda: None
+        """Called when the clock stops and when it goes on, within the time that is left out."""
 
     def start(self) -> None:
         """Restart the clock and forget the points; called when the run begins."""
@@ -41,8 +43,10 @@ class Curve:
     def point(self, quality: float | Callable[[], float]) -> None:
         """Note how good the result is now. A callable is called with the clock stopped."""
         now = self._clock()
+        self.toggle()
         value = quality() if callable(quality) else quality
         self.points.append((now - self._began - self.stopped_s, float(value)))
+        self.toggle()
         self.stopped_s += self._clock() - now
 
     def measured(self, seconds: float, points: Iterable[tuple[float, float]] = ()) -> None:

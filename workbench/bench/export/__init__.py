@@ -28,9 +28,11 @@ FORMULA = ("=", "@", "+", "-", "\t", "\r", "\n")
 COLUMNS = (
     "suite", "round", "attempt", "position", "name", "variant", "seed", "error", "value_s", "loops", "values", "steps",
     "wall_s", "cpu_s", "peak_rss_bytes", "voluntary_switches", "involuntary_switches", "steal_s", "blas_threads",
-    "load_1min", "took_s",
+    "load_1min", "took_s", "instructions",
 )  # fmt: skip
-"""Columns of the table that every run has, in their order; the variants' options and the figures of quality follow."""
+"""Columns of the table that every run has, in their order; the variants' options and the figures of quality follow.
+
+The instructions are the variant's, the same in each of its runs."""
 
 
 def to_pyperf(results: Results) -> str:
@@ -48,7 +50,10 @@ def to_pyperf(results: Results) -> str:
             if run is not None
         ]
         if runs:
-            benchmarks.append({"metadata": {"name": names[variant], "unit": "second"}, "runs": runs})
+            metadata: dict[str, Any] = {"name": names[variant], "unit": "second"}
+            if (count := _instructions(results, variant)) is not None:
+                metadata["instructions"] = count
+            benchmarks.append({"metadata": metadata, "runs": runs})
     return _json({"version": "1.0", "metadata": _machine(results), "benchmarks": benchmarks})
 
 
@@ -62,6 +67,8 @@ def to_bencher(results: Results) -> str:
         if comparison.value is None:
             continue
         measures = {"latency": _metric(comparison.value, 1e9)}
+        if (count := _instructions(results, comparison.variant)) is not None:
+            measures["instructions"] = {"value": count}
         for figure, estimate in _qualities(results, comparison.variant).items():
             measures[_unique(figure, measures, MAX_MEASURE_BYTES)] = _metric(estimate)
         found[names[comparison.variant]] = measures
@@ -85,6 +92,8 @@ def to_github(results: Results) -> str:
         name, variant = names[comparison.variant], comparison.variant
         unit, factor = next(((u, f) for u, f in UNITS if comparison.value.value * f >= 1), UNITS[-1])
         found.append(_entry(name, unit, comparison.value, factor, sentences.get(variant)))
+        if (count := _instructions(results, variant)) is not None:
+            found.append({"name": f"{name}: instructions", "unit": "instructions", "value": count})
         for figure, estimate in _qualities(results, variant).items():
             if estimate.low >= 0:
                 found.append(_entry(f"{name}: {figure}", _one_line(figure), estimate, 1.0, None))
@@ -103,6 +112,7 @@ def to_csv(results: Results) -> str:
     for run in results.runs:
         fields = msgspec.structs.asdict(run) | {"suite": results.head.suite}
         fields |= {"values": len(run.values_s), "steps": len(run.steps_s)}
+        fields["instructions"] = _instructions(results, run.variant)
         if run.error is not None:
             fields |= {"loops": None, "values": None, "steps": None}
         chosen = variants.get(run.variant, {})
@@ -207,6 +217,11 @@ def _machine(results: Results) -> dict[str, Any]:
     if environment.cores is not None:
         found["cpu_count"] = environment.cores
     return found
+
+
+def _instructions(results: Results, variant: str) -> float | None:
+    counted = results.instructions.get(variant)
+    return counted.count if counted is not None else None
 
 
 def _qualities(results: Results, variant: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def environment() -> dict[str, object]:
         "python": sys.version.split()[0],
         "packages": {"workbench": workbench.__version__} | {name: version(name) for name in PACKAGES},
         "blas": blas(),
+        "code_path": code_path(),
         "load_1min": round(os.getloadavg()[0], 2),
     }
 
@@ -72,6 +73,23 @@ def blas() -> str:
         return "unknown"
     name, number = library.get("internal_api"), library.get("version")
     return f"{name} {number} ({library.get('architecture')}), {library.get('num_threads')} threads"
+
+
+def code_path() -> str:
+    """Return which code NumPy chose for the processor that this process sees; nothing where it is not loaded."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return ""
+    simd = numpy.show_config(mode="dicts").get("SIMD Extensions", {})
+    names = [*simd.get("baseline", ()), *simd.get("found", ())]
+    parts = [f"NumPy for {', '.join(names)}"] if names else []
+    try:
+        library = numpy_blas()
+    except ImportError:  # in an environment that is not ours
+        library = None
+    if library is not None and library.get("architecture"):
+        parts.append(f"{library.get('internal_api')} for {library['architecture']}")
+    return "; ".join(parts)
 
 
 def numpy_blas() -> dict[str, Any] | None:

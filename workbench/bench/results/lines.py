@@ -29,6 +29,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     python: str = "unknown"
     packages: dict[str, str | None] = {}
     blas: str = "unknown"
+    code_path: str = ""
     load_1min: Number | None = None
 
 
@@ -81,6 +82,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="exp
     pairs: dict[str, tuple[str, str]] = {}
     """Of a comparison: for each variant of the suite what it is called on either side."""
     sides: dict[str, SideFields] = {}
+    more_instructions: Above0 | None = None
+    """Of a comparison: the share of more instructions that passes; None: they are not judged."""
 
     def __post_init__(self) -> None:
         """Check that the runs are variants, the baseline one of them.
@@ -177,13 +180,54 @@ class TableLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
             raise ValueError("a row does not fit the columns")
 
 
+class FunctionCount(msgspec.Struct, frozen=True):
+    """The instructions of a C function, in all counted executions."""
+
+    name: str
+    library: str
+    self: Count
+    inclusive: Count
+    """With those of what it calls, its own recursion among them."""
+
+
+class Instructions(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="instructions"):
+    """The instructions of a variant, counted by callgrind once, or why there are none."""
+
+    name: str
+    error: str | None
+    total: Many | None = None
+    """Of all counted executions."""
+    loops: Many = 1
+    seed: Count = 0
+    threads: Count = 1
+    code_path: str = ""
+    """What NumPy chose on valgrind's processor."""
+    valgrind: str = ""
+    functions: list[FunctionCount] = []
+    took_s: Above0 | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is a count unless it failed.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if (self.error is None) != (self.total is not None):
+            raise ValueError("it neither failed nor has a count")
+
+    @property
+    def count(self) -> float | None:
+        """Instructions of one execution; None where there are none."""
+        return self.total / self.loops if self.total is not None else None
+
+
 class Sources(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sources"):
     """The source files that runs loaded, each with the SHA-256 of its content."""
 
     files: dict[str, str]
 
 
-Line = Plan | Run | Abandoned | TableLine | Sources
+Line = Plan | Run | Abandoned | TableLine | Instructions | Sources
 """What a line behind the first may be."""
 
 

@@ -20,6 +20,7 @@ from workbench.bench.results.lines import (
     SCHEMA,
     Abandoned,
     Head,
+    Instructions,
     Line,
     Plan,
     Run,
@@ -49,6 +50,8 @@ class Results:
     """How often each round was abandoned, where it was."""
     tables: tuple[TableLine, ...]
     """The suite's own; see `suite_tables.Table`."""
+    instructions: Mapping[str, Instructions]
+    """By variant, what was counted last."""
     sources: Mapping[str, str]
     """The source files that runs loaded, each with the SHA-256 of its content."""
     torn: int
@@ -116,6 +119,12 @@ class Results:
         found = {each.round: each for each in self.runs if each.name == run and each.error is None}
         return [found.get(number) for number in rounds]
 
+    def instruction_ratio(self, variant: str, base: str | None = None) -> float | None:
+        """Return the instructions of a variant by those of another, by default the baseline; None: not counted."""
+        found = [self.instructions.get(name) for name in (variant, base or self.baseline)]
+        new, old = (each.count if each is not None else None for each in found)
+        return new / old if new is not None and old is not None else None
+
     @property
     def planned(self) -> int:
         """How many rounds the plan has; 0 before it is known."""
@@ -181,6 +190,7 @@ def _assembled(folder: Path, head: Head, lines: list[dict[str, Any]], torn: int)
     runs: dict[tuple[int, int], dict[str, Run]] = {}
     plan: Plan | None = None
     tables: dict[str, TableLine] = {}
+    instructions: dict[str, Instructions] = {}
     abandoned: dict[int, int] = {}
     sources: dict[str, str] = {}
     for value in lines:
@@ -204,10 +214,16 @@ def _assembled(folder: Path, head: Head, lines: list[dict[str, Any]], torn: int)
                 sources |= line.files
             case TableLine():
                 tables[line.title] = line
+            case Instructions() if line.name not in head.variants:
+                torn += 1
+            case Instructions():
+                instructions[line.name] = line
     kept = [
         run
         for (number, attempt), of_attempt in runs.items()
         if attempt == abandoned.get(number, 0)
         for run in of_attempt.values()
     ]
-    return Results(folder, head, plan, tuple(kept), abandoned, tuple(tables.values()), sources, torn)
+    return Results(
+        folder, head, plan, tuple(kept), abandoned, tuple(tables.values()), instructions, sources, torn
+    )

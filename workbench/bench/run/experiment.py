@@ -37,6 +37,7 @@ from workbench.bench.results.retention import older_experiments, retire
 from workbench.bench.results.writer import ResultsWriter, check_results
 from workbench.bench.run.explain import add_tables, record_variants
 from workbench.bench.run.fingerprint import changes, digest, fingerprint
+from workbench.bench.run.instructions import check_counting, count_instructions
 from workbench.bench.run.plan import min_rounds, pilot_rounds, runs_of, square_rounds
 from workbench.bench.run.process import HERE, Interpreter
 from workbench.bench.run.rounds import Check, Report, RoundRunner, Say, round_orders
@@ -76,6 +77,8 @@ class BenchOptions:
     """Whether to resume the results that are in the folder; what they were begun with counts, not this."""
     profiled: bool = True
     """Whether each variant is run twice more, behind what is measured, to record its scopes and to sample it."""
+    instructions: bool = False
+    """Whether the instructions of each variant are counted, behind what is measured."""
     keep: int | None = None
     """How many experiments of this suite and machine are kept beside the new one, it among them; None: all."""
     force: bool = False
@@ -129,6 +132,8 @@ def run_suite(
         is_over = head.rounds is None and results.planned < min_rounds(len(head.runs))
         if len(results.complete_rounds()) >= results.planned and not is_over:
             results = _explained(suite, results, output, options, progress, say)
+        if options.instructions and len(results.complete_rounds()) >= results.planned:
+            results = with_instructions(results, output, interpreters, options, progress, say)
         _draw(suite, results, output, say)
     if options.keep is not None and len(results.complete_rounds()) >= results.planned:
         for line in retire(results, options.keep):
@@ -169,6 +174,22 @@ def _explained(
         say(
             f"interrupted: all is measured, and what would explain it is not: resume {results.folder} for that"
         )
+    return read_results(options.folder)
+
+
+def with_instructions(
+    results: Results,
+    output: OutputFolder,
+    interpreters: Mapping[str, Interpreter],
+    options: BenchOptions,
+    progress: Report,
+    say: Say,
+) -> Results:
+    """Count the instructions of each variant of an experiment that is complete; Ctrl-C keeps what is there."""
+    try:
+        count_instructions(results, output, interpreters, options.timeout_s, progress, say)
+    except KeyboardInterrupt:
+        say("interrupted: all is measured, and the instructions of some variants are not counted")
     return read_results(options.folder)
 
 
@@ -229,6 +250,7 @@ def planned(options: BenchOptions) -> list[str]:
         f"plan: {rounds}; a verdict needs at least {min_count(confidence)} ({confidence:.2%} intervals)",
         f"order of the first round, seed {first[0]}:",
         *(f"  {_described(suite, name)}" for name in first[1]),
+        *(["then the instructions of each variant, once under valgrind"] if options.instructions else []),
         *suite.left_out(options.axes),
         *_would_delete(options, suite),
     ]
@@ -279,6 +301,8 @@ def check_options(options: BenchOptions) -> None:
         raise InvalidOptionError("margin", f"{options.margin:g}", "choose a positive number of powers of ten")
     if options.keep is not None and options.keep < 1:
         raise InvalidOptionError("keep", options.keep, "choose 1 or more")
+    if options.instructions:
+        check_counting()
     if options.seed < 0:
         raise InvalidOptionError("seed", options.seed, "choose 0 or more")
     if options.resume and not options.folder.is_dir():

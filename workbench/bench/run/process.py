@@ -49,6 +49,8 @@ class RunRequest:
     """Whether to find out `loops` and `values` and no more."""
     tables: bool = False
     """Whether to make the suite's tables instead."""
+    count: bool = False
+    """Whether to count the instructions of `loops` executions, under callgrind: then it is not measured."""
     record: Path | None = None
     """A folder for a recording of the run with samples: then it is not measured."""
     sampler: SamplerName = "auto"
@@ -68,6 +70,8 @@ class Interpreter:
     """Variables beside our own."""
     folder: Path | None = None
     """The working folder; ours where it is None."""
+    prefix: tuple[str, ...] = ()
+    """The words of a program that runs the Python."""
 
 
 HERE = Interpreter()
@@ -82,7 +86,7 @@ def run_process(request: RunRequest, timeout_s: float, interpreter: Interpreter 
     with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
         # Files and not pipes: what a run leaves running must not keep us waiting for an end of file.
         answer, complaint = Path(scratch, "result.json"), Path(scratch, "stderr")
-        command = [interpreter.python, *WORKER, request.text(), str(answer)]
+        command = [*interpreter.prefix, interpreter.python, *WORKER, request.text(), str(answer)]
         with complaint.open("wb") as stderr:
             code = run_kept(command, environment, interpreter.folder, timeout_s, stderr=stderr)
         why = f"no result within {timeout_s:g} s" if code is None else failure(code, end_of(complaint))

@@ -50,15 +50,15 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
 def end_children() -> None:
     """Kill this process's children, and theirs, which become its own, until there are none."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    while children := _children(os.getpid()):
-        for pid in children:
+    while found := children(os.getpid()):
+        for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(-1, 0)
 
 
-def _children(parent: int) -> list[int]:
+def children(parent: int) -> list[int]:
     """Return the processes whose parent this is, by /proc; none on other systems."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

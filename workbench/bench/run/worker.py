@@ -42,6 +42,10 @@ def main() -> None:
             from workbench.bench.run.recorded import record_run  # what is measured does not pay for it
 
             result = record_run(request, answer.parent)
+        elif request.get("count"):
+            from workbench.bench.run.counted import count_run  # as above
+
+            result = count_run(request)
         elif request.get("tables"):
             result = {"error": None, "tables": _tables(load_suite(request["suite"]))}
         else:

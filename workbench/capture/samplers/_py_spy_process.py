@@ -22,6 +22,8 @@ ATTACH_SECONDS = 30.0
 WRITE_SECONDS = 60.0
 LINGER_SECONDS = 2.0
 """How long py-spy may go on by itself when the program has ended: children of it may still run."""
+HANDLER_SECONDS = 2.0
+"""How long it may take from saying that it samples to handling SIGINT, on a busy machine."""
 MAX_LINES = 10_000
 
 _ATTACHED = "Sampling process"
@@ -30,6 +32,7 @@ _WRITTEN = re.compile(r"Samples: (\d+) Errors: (\d+)")
 _BEHIND = re.compile(r"behind in sampling")
 _DENIED = re.compile(r"[Pp]ermission [Dd]enied|Operation not permitted|EPERM|Access is denied")
 _UNWRITTEN = re.compile(r"No such file or directory|No space left on device|File too large")
+_HANDLED = re.compile(r"^SigCgt:\s+(\w+)", re.MULTILINE)
 _IN_ORDER = re.compile(rf"{_ATTACHED}|{_BEHIND.pattern}|Stopped sampling")
 
 
@@ -88,19 +91,28 @@ class PySpyProcess:
         """
         linger = 0.0 if program_goes_on else LINGER_SECONDS
         try:
-            for wait, request in ((linger, signal.SIGINT), (WRITE_SECONDS, signal.SIGKILL)):
+            for wait, end in ((linger, self._interrupt), (WRITE_SECONDS, self.process.kill)):
                 try:
                     self.process.wait(wait)
                     break
                 except subprocess.TimeoutExpired:
                     self.was_asked = not program_goes_on
-                    self.process.send_signal(request)
+                    end()
         finally:
             self.stop()
 
     def let_go(self) -> None:
         """Make it write what it has seen, and end, while the program goes on."""
         self.released_a_process = True
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Send SIGINT as soon as py-spy handles it: it says that it samples just before, and would be killed."""
+        until = time.monotonic() + HANDLER_SECONDS
+        while self.process.poll() is None and not _handles_interrupts(self.process.pid):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.005)
         self.process.send_signal(signal.SIGINT)
 
     def stop(self) -> None:
@@ -120,6 +132,15 @@ class PySpyProcess:
     def failure(self) -> Cause:
         """Return why py-spy failed and what would help."""
         return explain(self.said, self.process.poll())
+
+
+def _handles_interrupts(pid: int) -> bool:
+    """Return whether a process handles SIGINT; True where the system does not tell."""
+    try:
+        handled = _HANDLED.search(Path(f"/proc/{pid}/status").read_text(errors="replace"))
+    except OSError:
+        return True
+    return handled is None or bool(int(handled[1], 16) >> (signal.SIGINT - 1) & 1)
 
 
 def attach(pid: int, output: Path, stopping: Stopping, *, rate: int, native: bool) -> PySpyProcess:

@@ -27,15 +27,15 @@ function profileLines(i) {
   const total = totalOf(i);
   const parent = shape.parent[i];
   const lines = [
-    "total " + amount(total, "ns") + " · " + share(total, totalOf(0)) + ofAll() +
+    "total " + amount(total, data.unit) + " · " + share(total, totalOf(0)) + ofAll() +
       (parent > 0 ? " · " + share(total, totalOf(parent)) + " of parent" : ""),
-    "self " + amount(tree.self[i], "ns") + " · " + share(tree.self[i], totalOf(0)) + ofAll(),
+    "self " + amount(tree.self[i], data.unit) + " · " + share(tree.self[i], totalOf(0)) + ofAll(),
   ];
   const calls = callsOf(i);
   if (calls) {
     let line = calls;
-    if (data.counted === "calls" && tree.calls[i] > 1) line += " · mean " + amount(total / tree.calls[i], "ns");
-    for (const part of ["p50", "p95"]) if (tree[part] && tree[part][i] >= 0) line += " · " + part + " " + amount(tree[part][i], "ns");
+    if (data.counted === "calls" && tree.calls[i] > 1) line += " · mean " + amount(total / tree.calls[i], data.unit);
+    for (const part of ["p50", "p95"]) if (tree[part] && tree[part][i] >= 0) line += " · " + part + " " + amount(tree[part][i], data.unit);
     lines.push(line);
   }
   return lines;
@@ -47,7 +47,7 @@ function callerLines(i) {
   const total = totalOf(i);
   let leaf = i;
   while (shape.parent[leaf] > 0) leaf = shape.parent[leaf];
-  const of = amount(total, "ns") + " · " + share(total, totalOf(0)) + ofAll();
+  const of = amount(total, data.unit) + " · " + share(total, totalOf(0)) + ofAll();
   if (leaf === i) return [(i > 0 ? "self " : "") + of, callsOf(i)].filter(Boolean);
   return [of, share(total, totalOf(leaf)) + " of the self time of " + name(leaf).slice(0, 100)];
 }
@@ -64,8 +64,8 @@ function changeLines(i) {
   const { tree, shape } = shown;
   const pair = (word, before, after) => {
     const by = after - before;
-    const signed = (by > 0 ? "+" : "") + amount(by, "ns");
-    return word + " " + amount(before, "ns") + " → " + amount(after, "ns") + (by ? " · " + signed + " · " + change(before, after) : " · same");
+    const signed = (by > 0 ? "+" : "") + amount(by, data.unit);
+    return word + " " + amount(before, data.unit) + " → " + amount(after, data.unit) + (by ? " · " + signed + " · " + change(before, after) : " · same");
   };
   const shares = (of, j) => "of " + of + " " + share(tree.before[i], tree.before[j]) + " → " + share(tree.after[i], tree.after[j]);
   const lines = [
@@ -82,8 +82,8 @@ function changeLines(i) {
 export function summaryOf(i) {
   const { tree } = shown;
   const amounts = isChange
-    ? amount(tree.before[i], "ns") + " to " + amount(tree.after[i], "ns") + ", " + change(tree.before[i], tree.after[i])
-    : amount(totalOf(i), "ns") + ", " + share(totalOf(i), totalOf(0));
+    ? amount(tree.before[i], data.unit) + " to " + amount(tree.after[i], data.unit) + ", " + change(tree.before[i], tree.after[i])
+    : amount(totalOf(i), data.unit) + ", " + share(totalOf(i), totalOf(0));
   return name(i).slice(0, 300) + ", " + amounts;
 }
 

@@ -45,7 +45,7 @@ def difference_svg(
     notes: Mapping[Frame, FrameNote] | None = None,
     embedded: bool = False,
 ) -> str:
-    """Return a flame graph of two trees on top of each other: red took more afterwards, blue less.
+    """Return a flame graph of two trees on top of each other: red has more afterwards, blue less.
 
     Every path of either tree has a box, so that what is gone is shown as well as what is new. A box's own
     width is the larger of its two self times; widths add up. Its colour is the ratio of its two totals, in
@@ -76,6 +76,7 @@ def difference_svg(
     boxes = lay_out(forest_of_difference(diff), minimum_share, max_boxes)
     by_label = {} if notes is None else {tuple(frame): note for frame, note in notes.items()}
     known = [by_label.get(tuple(label)) for label in boxes.labels]
+    unit = diff.after.profile.unit
     names = list(STEPS)
     if notes is not None:
         names[MIDDLE - 1 : MIDDLE + 2] = ["less", "within noise", "more"]
@@ -83,6 +84,7 @@ def difference_svg(
         names.append("waiting")
     about: dict[str, object] = {
         "sort": "change",
+        "unit": unit,
         "steps": names,
         "kinds": [],
         "before": printable(before_name)[:60],
@@ -104,7 +106,7 @@ def difference_svg(
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
         before, after = boxes.columns["before"][i], boxes.columns["after"][i]
-        amounts = f"{as_amount(before, 'ns')} → {as_amount(after, 'ns')}"
+        amounts = f"{as_amount(before, unit)} → {as_amount(after, unit)}"
         return f"{name} {amounts} ({as_difference(before, after)})"
 
     footer = svg_file.footer_of(boxes, minimum_share)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.profile import FrameKind, Profile, StackTree, aggregate, keep_tracks
+from workbench.profile import BYTES, FrameKind, Profile, StackTree, aggregate, keep_tracks
 from workbench.render.colours import KINDS, THREAD, shades
 from workbench.render.flamegraph import svg_file
 from workbench.render.flamegraph._boxes import MAX_BOXES, Boxes, lay_out
@@ -33,7 +33,7 @@ def flamegraph_svg(
     max_boxes: int = MAX_BOXES,
     embedded: bool = False,
 ) -> str:
-    """Return a flame graph of a stack tree: a box for each path, as wide as its total time.
+    """Return a flame graph of a stack tree: a box for each path, as wide as its total.
 
     Children stand in order of name. The text can be a file of its own or stand in an HTML page, beside
     others: its styles and its script reach no further than its own root, and there are no ids. As a file of
@@ -69,6 +69,7 @@ def flamegraph_svg(
     kinds = svg_file.kinds_of([boxes for boxes, _ in views.values()], list(FrameKind))
     about = {
         "sort": "kinds",
+        "unit": tree.profile.unit,
         "kinds": [[kind, KINDS[kind]] for kind in [*kinds, THREAD]],
         "counted": printable(counted) or _counted(tree),
     }
@@ -76,7 +77,7 @@ def flamegraph_svg(
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
         share = as_share(boxes.total[i] / boxes.total[0])
-        return f"{name} {as_amount(boxes.total[i], 'ns')} ({share})"
+        return f"{name} {as_amount(boxes.total[i], tree.profile.unit)} ({share})"
 
     def box_style(boxes: Boxes, i: int) -> svg_file.BoxStyle:
         return svg_file.kind_style(boxes.labels[boxes.label[i]])
@@ -98,7 +99,7 @@ def profile_svg(profile: Profile, of: str, *, tree: StackTree | None = None, **o
     return flamegraph_svg(
         tree or aggregate(profile, of=of, percentiles=percentiles),
         threads=threads_of(profile, of=of, percentiles=percentiles) if 1 < busy <= MAX_THREADS else (),
-        counted="calls" if percentiles else "samples",
+        counted="calls" if percentiles else "blocks" if profile.unit == BYTES else "samples",
         **options,
     )
 

@@ -31,8 +31,8 @@ export function drawCrumbs() {
   const path = [];
   for (let i = zoomed; i >= 0; i = shape.parent[i]) path.unshift(i);
   if (zoomed === 0) {
-    const both = () => data.before + " " + amount(tree.before[0], "ns") + " → " + data.after + " " + amount(tree.after[0], "ns");
-    html("span", "wf-all", isChange ? both() : (state.hidden ? "shown " : "all ") + amount(totalOf(0), "ns"), crumbs);
+    const both = () => data.before + " " + amount(tree.before[0], data.unit) + " → " + data.after + " " + amount(tree.after[0], data.unit);
+    html("span", "wf-all", isChange ? both() : (state.hidden ? "shown " : "all ") + amount(totalOf(0), data.unit), crumbs);
     crumbs.append(" · click a box to zoom" + (data.embedded ? "" : " · arrows move, Enter zooms"));
     return;
   }

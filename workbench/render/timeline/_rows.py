@@ -1,4 +1,4 @@
-"""From a profile to the rows of a timeline: boxes by track and depth, marks, counters, and numbers of work.
+"""From a profile to the rows of a timeline: boxes by track and depth, marks, curves, and numbers of work.
 
 All boxes of a row are in chronological order and do not overlap, so that a viewer finds a box by
 binary search. Nothing here loops over spans.
@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.profile import ROOT, Counter, FrameKind, Marks, Profile, Samples, Spans, Track
+from workbench.profile import ROOT, Counter, FrameKind, Marks, Profile, Resources, Samples, Spans, Track
+from workbench.render.timeline._resources import (
+    MAX_READINGS,
+    resource_curves,
+    thinned_readings,
+    with_processes,
+)
 from workbench.render.timeline._samples import levels_of, runs_of, stack_depths
 
 Int64 = NDArray[np.int64]
@@ -61,6 +67,8 @@ class SampleMoments(NamedTuple):
     line: Int64 | None
     """(samples,) the number of its lines in the profile; None: unknown"""
     cpu_ns: Int64 | None
+    state: Int64 | None
+    """(samples,) a `ThreadState`"""
 
 
 class TrackFacts(NamedTuple):
@@ -73,6 +81,8 @@ class TrackFacts(NamedTuple):
     """Time in outermost spans that are its own, or in samples that did not wait."""
     left_out: int
     """Spans and runs of samples that are deeper than `MAX_DEPTH`."""
+    process: int
+    """The number of what the system counted of its process, which has its own number; -1: nothing."""
 
 
 class Values(NamedTuple):
@@ -89,6 +99,11 @@ class CounterCurve(NamedTuple):
     name: str
     at_ns: Int64
     value: Float64
+    end_ns: int
+    """Up to here the last value holds."""
+    unit: str = ""
+    is_more: bool = False
+    """Whether it is shown only when it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,10 @@ class TimelineRows:
     origin_ns: int
     total_ns: int
     rows: list[BoxRow]
+    shown: list[Track | Resources]
+    """What has a heading: tracks, and what the system counted of a process before the first of its tracks."""
     tracks: list[TrackFacts]
+    """Of each that is shown."""
     start_ns: Int64
     """(boxes,) never before the end of the box to the left in the row"""
     duration_ns: Int64
@@ -144,7 +162,7 @@ class _RowColumns:
 
 
 def rows_of(profile: Profile) -> TimelineRows:
-    """Return the rows of a profile, track by track: marks, spans by depth, samples by depth.
+    """Return the rows of a profile, track by track: curves, marks, spans by depth, samples by depth.
 
     Neighbouring samples that share a stack up to some depth are one box in that depth's row.
 
@@ -155,27 +173,35 @@ def rows_of(profile: Profile) -> TimelineRows:
     columns = _RowColumns()
     facts: list[TrackFacts] = []
     marks: dict[str, int] = {}
-    curves: list[tuple[int, Counter]] = []
+    curves: list[tuple[int, Counter | Resources]] = []
     moments: list[SampleMoments] = []
     work: dict[str, list[Values]] = {}
-    for number, track in enumerate(profile.tracks):
+    shown = with_processes(profile.tracks, profile.resources)
+    processes = {each.pid: number for number, each in enumerate(shown) if isinstance(each, Resources)}
+    for number, track in enumerate(shown):
+        if isinstance(track, Resources):
+            curves.append((number, track))
+            facts.append(TrackFacts(0, 0, 0, 0, number))
+            continue
         curves += [(number, counter) for counter in track.counters if len(counter.at_ns)]
         if track.marks is not None and len(track.marks.at_ns):
             _add_marks(columns, number, track.marks, marks, len(profile.frames))
         if track.samples is not None and np.any(track.samples.stack != ROOT):
             moments.append(_moments(number, track.samples, depth_of))
-        facts.append(_add_boxes(columns, profile, number, track, depth_of, work))
-    return _assembled(profile, columns, facts, list(marks), curves, moments, work)
+        boxes = _add_boxes(columns, profile, number, track, depth_of, work)
+        facts.append(TrackFacts(*boxes, processes.get(track.pid, -1)))
+    return _assembled(profile, columns, shown, facts, list(marks), curves, moments, work)
 
 
 def _moments(track: int, samples: Samples, depth_of: Int64) -> SampleMoments:
     seen = samples.stack != ROOT
     depth = np.minimum(depth_of[samples.stack[seen]], MAX_DEPTH - 1)
     at, weight, count = (column[seen] for column in (samples.at_ns, samples.weight_ns, samples.count))
-    line, cpu = (
-        None if column is None else column[seen].astype(np.int64) for column in (samples.line, samples.cpu_ns)
+    line, cpu, state = (
+        None if column is None else column[seen].astype(np.int64)
+        for column in (samples.line, samples.cpu_ns, samples.state)
     )
-    return SampleMoments(track, at, weight, count, depth, samples.ticks is not None, line, cpu)
+    return SampleMoments(track, at, weight, count, depth, samples.ticks is not None, line, cpu, state)
 
 
 def _add_marks(columns: _RowColumns, track: int, marks: Marks, known: dict[str, int], frames: int) -> None:
@@ -190,7 +216,8 @@ def _add_boxes(
     track: Track,
     depth_of: Int64,
     work: dict[str, list[Values]],
-) -> TrackFacts:
+) -> tuple[int, int, int, int]:
+    """Add the rows of a track; return the first of its `TrackFacts`."""
     spans, samples, busy, left_out = 0, 0, 0, 0
     if track.spans is not None and len(track.spans):
         spans = len(track.spans)
@@ -199,7 +226,7 @@ def _add_boxes(
         samples = int(track.samples.count[track.samples.stack != ROOT].sum())
         worked, deep = _add_samples(columns, profile, number, track.samples, depth_of)
         busy, left_out = max(busy, worked), left_out + deep
-    return TrackFacts(spans, samples, busy, left_out)
+    return spans, samples, busy, left_out
 
 
 def _add_spans(
@@ -266,9 +293,10 @@ def _add_samples(
 def _assembled(
     profile: Profile,
     columns: _RowColumns,
+    shown: list[Track | Resources],
     facts: list[TrackFacts],
     marks: list[str],
-    curves: list[tuple[int, Counter]],
+    curves: list[tuple[int, Counter | Resources]],
     samples: list[SampleMoments],
     work: Mapping[str, list[Values]],
 ) -> TimelineRows:
@@ -278,11 +306,12 @@ def _assembled(
     origin = min(int(at.min()) for at in moments if len(at))
     latest = max(int(at.max()) for at in moments if len(at))
     start, end = start - origin, end - origin
-    _check_order(profile, columns.rows, start, end)
+    _check_order(shown, columns.rows, start, end)
     return TimelineRows(
         origin_ns=origin,
         total_ns=max(latest - origin, 1),
         rows=columns.rows,
+        shown=shown,
         tracks=facts,
         start_ns=start,
         duration_ns=end - start,
@@ -290,10 +319,7 @@ def _assembled(
         parent=_joined(columns.parent),
         flags=np.concatenate([np.zeros(0, dtype=np.uint8), *columns.flags]),
         marks=marks,
-        curves=[
-            CounterCurve(track, c.name, c.at_ns - origin, np.where(np.isfinite(c.value), c.value, np.nan))
-            for track, c in curves
-        ],
+        curves=_curves(curves, origin, latest - origin),
         samples=[each._replace(at_ns=each.at_ns - origin) for each in samples],
         work={
             name: Values(_joined([p.box for p in parts]), np.concatenate([p.value for p in parts]))
@@ -302,11 +328,29 @@ def _assembled(
     )
 
 
+def _curves(found: list[tuple[int, Counter | Resources]], origin: int, total_ns: int) -> list[CounterCurve]:
+    """Return the curves of counters and of processes; those of a process have their times in common."""
+    curves: list[CounterCurve] = []
+    most = MAX_READINGS // max(sum(isinstance(each, Resources) for _, each in found), 1)
+    for track, each in found:
+        if isinstance(each, Counter):
+            value = np.where(np.isfinite(each.value), each.value, np.nan)
+            curves.append(CounterCurve(track, each.name, each.at_ns - origin, value, total_ns))
+            continue
+        readings = thinned_readings(each, most)
+        at_ns = each.at_ns[readings] - origin
+        curves += [
+            CounterCurve(track, curve.name, at_ns, curve.value, int(at_ns[-1]), curve.unit, curve.is_more)
+            for curve in resource_curves(each, readings)
+        ]
+    return curves
+
+
 def _joined(parts: list[Int64]) -> Int64:
     return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
 
 
-def _check_order(profile: Profile, rows: list[BoxRow], start: Int64, end: Int64) -> None:
+def _check_order(shown: list[Track | Resources], rows: list[BoxRow], start: Int64, end: Int64) -> None:
     """Raise where a box ends before it starts, or starts before the one to its left ends."""
     wrong = end < start
     left = np.zeros_like(end)
@@ -318,7 +362,9 @@ def _check_order(profile: Profile, rows: list[BoxRow], start: Int64, end: Int64)
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         row = rows[int(np.searchsorted(edges, at, side="right"))]
+        track = shown[row.track]
+        name = track.name if isinstance(track, Track) else track.pid
         raise InvalidInputError(
-            f"track {profile.tracks[row.track].name!r}: two {row.kind.name.lower()} of depth {row.depth} overlap at "
+            f"track {name!r}: two {row.kind.name.lower()} of depth {row.depth} overlap at "
             f"{int(start[at])} ns, or one ends before it starts: Profile.check() says what is wrong"
         )

@@ -133,7 +133,9 @@ def static_timeline(
             y += ROW + GAP if number in own else GAP
             continue
         for curve in curves.get(number, []):
-            drawing.curves.append(_curve(curve, scale, y, width - SIDE))
+            if curve.is_more:
+                continue
+            drawing.curves.append(_curve(curve, scale, y))
             drawing.notes.append(Line(SIDE, y + 10, fit(printable(curve.name), width / 2, 11)))
             y += CURVE
         for first, row in own.get(number, [])[: max(_MAX_ROWS - len(placed), 1)]:
@@ -224,7 +226,7 @@ def _stretches(x: NDArray[np.floating], width: NDArray[np.floating], y: float, a
     )
 
 
-def _curve(curve: CounterCurve, scale: float, y: float, right: float) -> str:
+def _curve(curve: CounterCurve, scale: float, y: float) -> str:
     """Return a path of steps, one value for each `BIN` pixels at most."""
     known = ~np.isnan(curve.value)
     if not known.any():
@@ -237,7 +239,7 @@ def _curve(curve: CounterCurve, scale: float, y: float, right: float) -> str:
     points = "".join(
         f"H{a:.1f}V{y + CURVE - 4 - h:.1f}" for a, h in zip(x[1:].tolist(), height[1:].tolist(), strict=True)
     )
-    return f"M{x[0]:.1f} {y + CURVE - 4 - height[0]:.1f}{points}H{right}"
+    return f"M{x[0]:.1f} {y + CURVE - 4 - height[0]:.1f}{points}H{SIDE + curve.end_ns * scale:.1f}"
 
 
 def _ticks(total_ns: int, scale: float) -> Iterator[Line]:

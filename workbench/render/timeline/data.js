@@ -86,14 +86,20 @@ export function loaded(facts, bytes) {
     from = row.to;
   }
   const work = facts.work.map((name) => ({ name, takeBox: take(), takeValue: take(), box: null, value: null }));
-  const curves = facts.curves.map(([track, name]) => curveOf(track, name, addUp(take()()), take()()));
-  const samples = facts.samples.map(([track, hasPeriods, hasLines, hasCpu]) => ({
+  let times = null;
+  const curves = facts.curves.map(([track, name, hasTimes, end, unit, isMore]) => {
+    if (hasTimes) times = addUp(take()());
+    return curveOf({ track, name, end, unit, isMore }, times, take()());
+  });
+  const samples = facts.samples.map(([track, hasPeriods, hasLines, hasCpu, hasState]) => ({
     ...samplesOf(track, hasPeriods, take()(), take()(), take()(), new Uint16Array(take()())),
     takeLine: hasLines && take(),
     takeCpu: hasCpu && take(),
+    takeState: hasState && take(),
   }));
-  const tracks = facts.tracks.map(([title, process, folded, samplesOpen, spans, count, busyTime, leftOut], number) => ({
-    number, title, process, folded, samplesOpen, spans, samples: count, busy: busyTime, leftOut,
+  const tracks = facts.tracks.map(([title, process, folded, samplesOpen, spans, count, busyTime, leftOut, ofProcess], number) => ({
+    number, title, process, folded, samplesOpen, spans, samples: count, busy: busyTime, leftOut, ofProcess,
+    isProcess: ofProcess === number,
     rows: rows.filter((row) => row.track === number),
     curves: curves.filter((curve) => curve.track === number),
     sampled: samples.find((one) => one.track === number) || null,
@@ -130,7 +136,7 @@ function placeRow({ from, to, shift }, start, length, parent, busy) {
   busy[to + shift] = sum;
 }
 
-function curveOf(track, name, at, value) {
+function curveOf(said, at, value) {
   const levels = [[value, value]];
   while (levels[levels.length - 1][0].length > FAN) {
     const [low, high] = levels[levels.length - 1];
@@ -144,7 +150,7 @@ function curveOf(track, name, at, value) {
     }
     levels.push([lows, highs]);
   }
-  const curve = { track, name, at, value, levels, low: 0, high: 0 };
+  const curve = { ...said, at, value, levels, low: 0, high: 0 };
   [curve.low, curve.high] = extremes(curve, 0, value.length);
   return curve;
 }

@@ -1,6 +1,6 @@
 // What is said of a box, of many boxes, of a sample and of a track: a heading and lines of text.
 
-import { amount, share } from "../words.js";
+import { amount, scaled, share, whole } from "../words.js";
 import { MARKS, PROPAGATED, SAMPLES, UNFINISHED, addUp, parentOf, selfTime, stackAt, timeInside } from "./data.js";
 import { firstAbove, firstAtLeast } from "./order.js";
 import { samplesBetween } from "./samples.js";
@@ -8,13 +8,7 @@ import { exactly, sampledAmount, sampledShare, timeText } from "./times.js";
 
 const RATES = { flops: "FLOP/s", flop: "FLOP/s", bytes: "B/s" };
 const SHOWN = 12; // frames of a stack
-
-export function scaled(value, unit) {
-  const size = Math.abs(value);
-  const [factor, letter] = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([least]) => size >= least) || [1, ""];
-  const digits = Number((value / factor).toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 20 });
-  return (digits + " " + letter + unit).trim();
-}
+const MOMENT = 1e6; // nanoseconds: to so much the moment of a reading is worth stating
 
 // Returns the numbers that a scope recorded for a box, with rates where they are amounts of work.
 function workOf(data, i) {
@@ -113,11 +107,29 @@ export function crowdDetails(data, row, from, to) {
   return [(to - from).toLocaleString("en") + (row.kind === MARKS ? " marks" : " spans") + " here", lines];
 }
 
-export function curveDetails({ at, value, name }, time) {
-  const i = firstAbove(at, time, 0, at.length) - 1;
-  if (i < 0 || Number.isNaN(value[i])) return [name, ["no value yet"]];
-  return [name, [value[i].toLocaleString("en", { maximumSignificantDigits: 7 }) + " since " + timeText(at[i], 1)]];
+// Returns a value of a curve with its unit, as far as three digits.
+function valueText(value, unit) {
+  if (unit === "%") return whole.format(value) + " %";
+  return unit === "/s" ? scaled(value, "") + "/s" : scaled(value, unit);
 }
+
+export function curveRange({ low, high, unit }) {
+  if (!(high > -Infinity)) return "";
+  return low === high ? valueText(low, unit) : valueText(low, unit) + " to " + valueText(high, unit);
+}
+
+// A counter has its value until the next; what the system counts was read at a moment, or is a rate between two.
+export function curveDetails({ at, value, name, unit, track, end }, time, { tracks }) {
+  const i = firstAbove(at, time, 0, at.length) - 1;
+  const isRead = tracks[track].isProcess;
+  if (i < 0 || time > end || Number.isNaN(value[i])) return [name, [isRead ? "not read here" : "no value yet"]];
+  if (!isRead) return [name, [value[i].toLocaleString("en", { maximumSignificantDigits: 7 }) + " since " + timeText(at[i], 1)]];
+  const text = valueText(value[i], unit) + (unit === "%" ? " of one core" : "");
+  const isRate = unit === "%" || unit.endsWith("/s");
+  return [name, [text + (isRate ? ", from " + timeText(at[i], MOMENT) + " to " + timeText(at[i + 1], MOMENT) : " at " + timeText(at[i], MOMENT))]];
+}
+
+export const moreSummary = (curves) => curves.map(({ name }) => name).join(", ");
 
 export function samplesSummary({ samples, sampled }) {
   return samples.toLocaleString("en") + (samples === 1 ? " sample" : " samples, one every ≈ " + amount(Number(sampled.period.toPrecision(2)), "ns"));

@@ -3,7 +3,7 @@
 import { MARKS, timeInside } from "./data.js";
 import { gallop } from "./order.js";
 import { lastSampleBefore } from "./samples.js";
-import { samplesSummary, scaled, trackSummary } from "./details.js";
+import { curveRange, moreSummary, samplesSummary, trackSummary } from "./details.js";
 import { coloursOf } from "./colours.js";
 import { curvePainter, paintMarks } from "./points.js";
 import { rowPainter, showsTicks } from "./rows.js";
@@ -86,6 +86,7 @@ function drawLines(scale, wide) {
     const top = topOf(line);
     if (line.what === "head") drawHead(line, top, wide);
     else if (line.what === "samples") drawNote(samplesSummary(line.track), line.track.samplesOpen, top, wide);
+    else if (line.what === "more") drawNote(moreSummary(line.more), line.track.moreOpen, top, wide);
     else if (line.what === "deeper") drawNote(line.count + " deeper rows", false, top, wide);
     else if (line.what === "curve") {
       paintCurve(line.curve, top, line.h * ratio, scale, wide, colours, ratio);
@@ -141,9 +142,7 @@ function drawCurveName(curve, top, wide) {
   brush.font = 11 * ratio + "px " + SANS;
   const x = SIZES.side * ratio;
   const used = paintLine(brush, curve.name, x, top + 11 * ratio, wide * 0.6, colours.ink);
-  if (!(curve.high > -Infinity)) return;
-  const range = curve.low === curve.high ? scaled(curve.low, "") : scaled(curve.low, "") + " to " + scaled(curve.high, "");
-  paintLine(brush, range, x + used + 8 * ratio, top + 11 * ratio, wide * 0.35, colours.soft);
+  paintLine(brush, curveRange(curve), x + used + 8 * ratio, top + 11 * ratio, wide * 0.35, colours.soft);
 }
 
 function drawAxis(ticks, scale, wide) {

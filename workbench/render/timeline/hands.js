@@ -3,7 +3,7 @@
 import { enter, focusOn, moveFocus, pick } from "./focus.js";
 import { ask, bar } from "./frame.js";
 import { canvas, chart, clear, foldButton, input, samplesButton, wholeRun, zoomIn, zoomOut } from "./head.js";
-import { scrollTracks, showDeeper, toggle, toggleAll, toggleSamples } from "./layout.js";
+import { scrollTracks, showDeeper, toggle, toggleAll, toggleMore, toggleSamples } from "./layout.js";
 import { clearSearch, nextMatch, search } from "./search.js";
 import { OVERVIEW, TOP, across, embedded, isSwitch, isWhole, room, root, scrolls, standalone, state } from "./state.js";
 import { hideTip, itemAt, showTip } from "./tip.js";
@@ -119,7 +119,7 @@ const letGo = (event) => {
   if (was.what !== "pan") return undefined;
   const item = itemAt(x, y);
   if (item && isSwitch(item)) {
-    ({ head: toggle, samples: toggleSamples, deeper: showDeeper })[item.what](item.track);
+    ({ head: toggle, samples: toggleSamples, more: toggleMore, deeper: showDeeper })[item.what](item.track);
     const { focused } = state;
     if (focused && focused.row && focused.row.track === item.track.number) state.focused = null;
   } else if (item && item.i !== undefined) {
@@ -232,6 +232,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "-" || event.key === "_") zoomAt(middle(), 2);
   else if (event.key === "0") showAll();
   else if (event.key === "s") toggleFocusedSamples();
+  else if (event.key === "r") toggleMore(null);
   else if ((active === chart || (standalone && !inside)) && chartKey(event)) chart.focus({ preventScroll: true });
   else return;
   event.preventDefault();

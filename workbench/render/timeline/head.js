@@ -57,11 +57,13 @@ export const chart = html("div", "wt-chart", "", chartFrame);
 chart.tabIndex = 0;
 chart.setAttribute("role", "application");
 chart.setAttribute("aria-roledescription", "timeline");
+const tracks = facts.tracks.filter((track, number) => track[8] !== number).length; // the others are processes
+const hasMore = facts.curves.some((curve) => curve[5]);
 chart.setAttribute(
   "aria-label",
-  facts.title + ": " + facts.columns[0][0].toLocaleString("en") + " boxes on " + facts.tracks.length +
-    (facts.tracks.length === 1 ? " track" : " tracks") + " over " + amount(facts.total, "ns") +
-    ". Enter picks one, arrows move, Enter fits, plus and minus zoom, Escape shows all" + (embedded ? "." : ", slash searches.")
+  facts.title + ": " + facts.columns[0][0].toLocaleString("en") + " boxes on " + tracks + (tracks === 1 ? " track" : " tracks") + " over " + amount(facts.total, "ns") +
+    ". Enter picks one, arrows move, Enter fits, plus and minus zoom, Escape shows all" +
+    (hasMore ? ", r shows more of each process" : "") + (embedded ? "." : ", slash searches.")
 );
 export const canvas = html("canvas", "wt-canvas", "", chart);
 export const brush = canvas.getContext("2d", { alpha: false });

@@ -31,7 +31,10 @@ function layLines() {
 }
 
 function layTrack(track, add) {
-  for (const curve of track.curves) add({ what: "curve", track, curve }, SIZES.curve);
+  for (const curve of track.curves) if (!curve.isMore) add({ what: "curve", track, curve }, SIZES.curve);
+  const more = track.curves.filter(({ isMore }) => isMore);
+  if (more.length) add({ what: "more", track, more }, SIZES.row);
+  if (track.moreOpen) for (const curve of more) add({ what: "curve", track, curve }, SIZES.curve);
   for (const row of track.rows) if (row.kind !== SAMPLES) add({ what: "row", track, row }, SIZES.row);
   const hasScopes = track.spans > 0;
   const rows = track.rows.filter(({ kind }) => kind === SAMPLES);
@@ -98,6 +101,17 @@ export function toggleSamples(track) {
     each.samplesOpen = open;
     if (open) each.folded = false;
     else if (!each.spans) each.folded = true;
+  }
+  layOut();
+}
+
+// Shows or hides all that the system counted of a process, or of all.
+export function toggleMore(track) {
+  const of = (track ? [track] : state.data.tracks).filter(({ curves }) => curves.some(({ isMore }) => isMore));
+  const open = of.some((each) => each.folded || !each.moreOpen);
+  for (const each of of) {
+    each.moreOpen = open;
+    if (open) each.folded = false;
   }
   layOut();
 }

@@ -71,7 +71,8 @@ export function curvePainter(brush) {
 }
 
 // Returns the steps of a curve: where each begins, how wide it is, and how high up its values reach, from and to.
-function stepsOf(curve, floor, tall, scale, across, ratio) {
+function stepsOf(curve, floor, tall, scale, wide, ratio) {
+  const across = Math.min(wide, Math.ceil(place(scale, curve.end)));
   const bottom = Math.min(curve.low, 0);
   const reach = (curve.high - bottom || 1) / tall;
   const level = (value) => Math.round(floor - (value - bottom) / reach);

@@ -40,7 +40,7 @@ export const topOf = (line) => Math.round((TOP + line.y - state.scrolled) * stat
 export const isWhole = () => state.view.span >= facts.total;
 
 // Whether a click on a line opens or closes something.
-export const isSwitch = ({ what }) => what === "head" || what === "samples" || what === "deeper";
+export const isSwitch = ({ what }) => what === "head" || what === "samples" || what === "more" || what === "deeper";
 
 // The lines that have boxes to go to.
 export const withBoxes = (line) => line.what === "row" && line.row.to > line.row.from && !line.track.folded;

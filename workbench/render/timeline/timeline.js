@@ -1,9 +1,11 @@
 // Brings one timeline to life: pan, zoom, search, details, keyboard, folding, and a layout in the pixels of the page.
 //
 // The root's property `chart` is for a page around it: search, select, the range in view, and the time in a range as
-// a tree, by the lines of samples, or as calls, of all tracks or of some. `workbench:frame` on the root says which frame the user chose, `workbench:range` what is in view, in
-// nanoseconds from the start, or null for the whole run, whoever changed it.
+// a tree, by the lines of samples, as calls, or what scopes cost beside it, of all tracks or of some. `workbench:frame`
+// on the root says which frame the user chose, `workbench:range` what is in view, in nanoseconds from the start, or null
+// for the whole run, whoever changed it.
 
+import { costsOf } from "./costs.js";
 import { loaded, unpacked } from "./data.js";
 import { recoloured } from "./frame.js";
 import { showHead } from "./head.js";
@@ -49,5 +51,6 @@ root.chart = {
   tracks: () => state.data.tracks.map(({ number, title, spans, samples }) => ({ number, title, spans, samples })),
   linesBetween: (size, wanted, tracks) => linesBetween(tracksOf(state.data, tracks), size, wanted),
   callsOf: (name, wanted, tracks) => callsOf(state.data, name, wanted, tracks),
+  costsOf: (wanted, tracks) => costsOf(state.data, wanted, tracks),
   treeOf: (part, wanted, tracks) => treeOf(state.data, part, wanted, tracks),
 };

@@ -11,13 +11,13 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.profile import Frame, FrameKind, Profile, Track
+from workbench.profile import Frame, FrameKind, Profile, Resources, Track
 from workbench.render.colours import KINDS, shade_of, timeline_shades
 from workbench.render.scripts import bundle
 from workbench.render.templates import HERE, environment
 from workbench.render.text_width import CELL, fit
 from workbench.render.timeline._columns import Packer
-from workbench.render.timeline._rows import PROPAGATED, TimelineRows, TrackFacts, rows_of
+from workbench.render.timeline._rows import PROPAGATED, CounterCurve, TimelineRows, TrackFacts, rows_of
 from workbench.render.timeline._static import (
     AXIS,
     CURVE,
@@ -32,7 +32,7 @@ from workbench.render.timeline._static import (
     TrackHeading,
     static_timeline,
 )
-from workbench.text import json_for_markup, printable
+from workbench.text import as_size, json_for_markup, printable
 
 MARK = 9
 """The kind of labels that are names of marks."""
@@ -71,7 +71,7 @@ def timeline_svg(
         width: Pixels where no script runs; a browser fits it to the page.
         prefix: Class name of the root and start of every style rule; made from the content by default.
         embedded: Whether a page around it has the title and the search; then it has neither.
-        has_lines: Whether the page is told what of a range has which number of lines, and how much CPU time.
+        has_lines: Whether the page is told what of a range has which number of lines, its CPU time, and what it did.
 
     Raises:
         InvalidInputError: A width under 200, a prefix that is no identifier, or spans that do not nest.
@@ -83,7 +83,7 @@ def timeline_svg(
     title, subtitle = printable(title), printable(subtitle)
     rows = rows_of(profile)
     labels, label_of = _labels(profile.frames, rows)
-    heads = _heads(profile.tracks, rows.tracks)
+    heads = _heads(rows.shown, rows.tracks)
     packer = _packed(rows, label_of, has_lines=has_lines)
     chunks = packer.chunks()
     facts = json_for_markup(
@@ -142,21 +142,36 @@ def _mark(name: str) -> TimelineLabel:
     return TimelineLabel(printable(name), "", MARK, 0)
 
 
-def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[TrackHeading]:
-    several = len({track.pid for track in tracks}) > 1
-    commands_differ = len({track.process for track in tracks}) > 1
+def _heads(shown: Sequence[Track | Resources], facts: Sequence[TrackFacts]) -> list[TrackHeading]:
+    tracks = {number: each for number, each in enumerate(shown) if isinstance(each, Track)}
+    several = len({track.pid for track in tracks.values()}) > 1
+    commands_differ = len({track.process for track in tracks.values()}) > 1
     has_scopes = any(own.spans for own in facts)
-    folded = _folded(facts, has_scopes)
+    folded = dict(zip(tracks, _folded([facts[number] for number in tracks], has_scopes), strict=True))
+    folded_pids = {tracks[i].pid for i in tracks} - {tracks[i].pid for i in tracks if not folded[i]}
     return [
-        TrackHeading(
-            title=printable(f"{track.name} · process {track.pid}" if several else track.name),
-            process=printable(track.process) if commands_differ else "",
-            folded=fold,
+        _process_head(each, own, is_folded=each.pid in folded_pids)
+        if isinstance(each, Resources)
+        else TrackHeading(
+            title=printable(f"{each.name} · process {each.pid}" if several else each.name),
+            process=printable(each.process) if commands_differ else "",
+            folded=folded[number],
             has_samples_open=not has_scopes,
             facts=own,
         )
-        for track, own, fold in zip(tracks, facts, folded, strict=True)
+        for number, (each, own) in enumerate(zip(shown, facts, strict=True))
     ]
+
+
+def _process_head(resources: Resources, facts: TrackFacts, *, is_folded: bool) -> TrackHeading:
+    largest = int(resources.resident_bytes.max())
+    return TrackHeading(
+        title=f"process {resources.pid}",
+        process=f"largest resident set {as_size(largest)}" if largest else "",
+        folded=is_folded,
+        has_samples_open=False,
+        facts=facts,
+    )
 
 
 def _folded(facts: Sequence[TrackFacts], has_scopes: bool) -> list[bool]:
@@ -174,9 +189,10 @@ def _packed(rows: TimelineRows, label_of: NDArray[np.int64], *, has_lines: bool)
     """Return the columns, in the order in which the script reads them.
 
     Boxes: the gap to the left in the row, the duration, the label, how far the parent is from that of the box to
-    the left, the flags. For each kind of work: which box, as a difference, and the value. For each counter: the
-    time, as a difference, and the value. For each track with samples: the gap to the sample before, the weight, how
-    many it stands for, the depth of its stack, and of a timeline with lines their number, 0: none, and the CPU time.
+    the left, the flags. For each kind of work: which box, as a difference, and the value. For each curve: the
+    time, as a difference, where it is not that of the one before, and the value. For each track with samples: the
+    gap to the sample before, the weight, how many it stands for, the depth of its stack, and of a timeline with lines
+    their number, 0: none, the CPU time, and the thread's state.
     """
     counts = np.array([row.size for row in rows.rows], dtype=np.int64)
     firsts = (np.cumsum(counts) - counts)[counts > 0]
@@ -193,8 +209,9 @@ def _packed(rows: TimelineRows, label_of: NDArray[np.int64], *, has_lines: bool)
     for values in rows.work.values():
         packer.integers(np.diff(values.box, prepend=0))
         packer.floats(values.value)
-    for curve in rows.curves:
-        packer.integers(np.maximum(np.diff(curve.at_ns, prepend=0), 0))
+    for curve, has_times in zip(rows.curves, _has_times(rows.curves), strict=True):
+        if has_times:
+            packer.integers(np.maximum(np.diff(curve.at_ns, prepend=0), 0))
         packer.floats(curve.value)
     for samples in rows.samples:
         until = samples.at_ns + samples.weight_ns
@@ -206,7 +223,15 @@ def _packed(rows: TimelineRows, label_of: NDArray[np.int64], *, has_lines: bool)
             packer.integers(samples.line + 1)
         if has_lines and samples.cpu_ns is not None:
             packer.integers(samples.cpu_ns)
+        if has_lines and samples.state is not None:
+            packer.integers(samples.state)
     return packer
+
+
+def _has_times(curves: Sequence[CounterCurve]) -> list[bool]:
+    """Return of each curve whether its times are other ones than those of the curve before."""
+    before = [None, *(curve.at_ns for curve in curves)]
+    return [curve.at_ns is not at_ns for curve, at_ns in zip(curves, before, strict=False)]
 
 
 def _facts(
@@ -232,13 +257,17 @@ def _facts(
         ],
         "propagated": bool(np.any(rows.flags & PROPAGATED)),
         "work": [printable(name) for name in rows.work],
-        "curves": [[curve.track, printable(curve.name)] for curve in rows.curves],
+        "curves": [
+            [curve.track, printable(curve.name), has_times, curve.end_ns, curve.unit, curve.is_more]
+            for curve, has_times in zip(rows.curves, _has_times(rows.curves), strict=True)
+        ],
         "samples": [
             [
                 each.track,
                 each.has_periods,
                 has_lines and each.line is not None,
                 has_lines and each.cpu_ns is not None,
+                has_lines and each.state is not None,
             ]
             for each in rows.samples
         ],

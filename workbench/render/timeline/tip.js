@@ -4,7 +4,7 @@ import { html } from "../words.js";
 import { MARKS, firstInView } from "./data.js";
 import { firstAbove } from "./order.js";
 import { lastSampleBefore, nearestSample } from "./samples.js";
-import { boxDetails, crowdDetails, curveDetails, sampleDetails, trackSummary } from "./details.js";
+import { boxDetails, crowdDetails, curveDetails, moreSummary, sampleDetails, trackSummary } from "./details.js";
 import { SPECK, showsTicks } from "./rows.js";
 import { tip, tipFrame } from "./head.js";
 import { SIZES, TOP, across, root, state, timeAt, words } from "./state.js";
@@ -52,8 +52,9 @@ export function detailsOf(item, time) {
   if (item.sample) return sampleDetails(data, item.row, item.i, item.sample);
   if (what === "head") return [track.title, [trackSummary(data, track), track.process, "click folds or opens it"].filter(Boolean)];
   if (what === "samples") return [track.title, ["click shows or hides the rows of its samples"]];
+  if (what === "more") return [track.title, ["click or r shows or hides " + moreSummary(item.more)]];
   if (what === "deeper") return [track.title, ["click shows the deeper rows of its samples"]];
-  if (what === "curve") return curveDetails(item.curve, time);
+  if (what === "curve") return curveDetails(item.curve, time, data);
   return boxDetails(data, words, item.row, item.i);
 }
 

@@ -5,7 +5,7 @@ import { firstAbove, firstAtLeast } from "./order.js";
 import { visitSamples } from "./samples.js";
 
 const ALL = ["all", "", 4, 0]; // the label of the root, of the kind of boxes that are no frame
-const NOBODY = -1;
+export const NOBODY = -1;
 
 // Returns the tree of the spans or samples of tracks, by their numbers, or null: of all, from `from` to before `to`, in nanoseconds, depth first and the
 // children of a node by name. Index 0 is the root, which stands for all of them.
@@ -90,7 +90,7 @@ function addSamples(tracks, { leaves }, from, to, own, calls) {
 
 // Returns which node of the tree each box and each sample is, made when they are first asked for. What the spans and
 // the samples have are two trees, in one numbering; parents come before their children.
-function nodesOf(data) {
+export function nodesOf(data) {
   if (data.nodes) return data.nodes;
   const { start, label, flags, parent } = data;
   const table = nodeTable();

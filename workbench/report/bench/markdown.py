@@ -14,7 +14,7 @@ from workbench.bench.compare.gate import INCONCLUSIVE, ORDER, PairVerdict, Verdi
 from workbench.bench.results.results import Results
 from workbench.report.bench.headlines import headlines_of
 from workbench.report.bench.health import BAD, DOUBTFUL, health_of
-from workbench.report.bench.rows import HEADS, cells, notes_of, round_seconds, rows_of
+from workbench.report.bench.rows import notes_of, round_seconds, rows_of, table_of
 from workbench.text import as_duration, as_rounds, as_seconds, for_markdown, printable, rounded_up, shortened
 
 MAX_BYTES, MAX_TABLE_BYTES = 60_000, 40_000
@@ -30,7 +30,7 @@ def experiment_markdown(analysis: Analysis) -> list[str]:
     if verdict is None:
         rows = rows_of(analysis)
         heads = [line.text for line in headlines_of(analysis, rows)]
-        return _fitted(heads, [HEADS, *map(cells, rows)], [*notes_of(analysis), _health(analysis)])
+        return _fitted(heads, table_of(analysis, rows), [*notes_of(analysis), _health(analysis)])
     times = {each.variant: as_seconds(each.value.value) for each in analysis.comparisons if each.value}
     pairs = analysis.results.head.pairs
     table: list[Row] = [("verdict", "variant", "base", "new", "time", "error")]
@@ -74,7 +74,8 @@ def _ordered(verdict: Verdict) -> list[PairVerdict]:
 
 
 def _cells(pair: PairVerdict) -> Row:
-    speed = "; ".join(each.words for each in (pair.speed, pair.failures) if each is not None)
+    found = (pair.speed, pair.instructions, pair.failures)
+    speed = "; ".join(each.words for each in found if each is not None)
     return pair.verdict, pair.variant, speed, pair.quality.words if pair.quality is not None else "–"
 
 

@@ -33,6 +33,7 @@ from workbench.report.bench.claims import claim_rows
 from workbench.report.bench.flames import Flame
 from workbench.report.bench.headlines import headlines_of
 from workbench.report.bench.health import health_of
+from workbench.report.bench.instructions import instructions_of
 from workbench.report.bench.profiles import profiles_of
 from workbench.report.bench.rows import BenchRow, Words, rows_of
 from workbench.report.bench.tables import conditions_table, is_stepped, sides_of, target_table
@@ -130,6 +131,7 @@ def _page(analysis: Analysis) -> str:
         target_of=printable(str(head.target_of or "the error")),
         trade=trade_of(analysis, rows),
         targets=target_table(analysis),
+        instructions=instructions_of(analysis, rows),
         reached=reached_of(analysis, rows),
         residuals=residuals_of(results),
         conditions=conditions_table(analysis),

@@ -14,8 +14,10 @@ from workbench.report.tables import Pill
 from workbench.text import (
     Ends,
     as_duration,
+    as_instructions,
     as_scientific,
     as_seconds,
+    as_short_number,
     error_parts,
     printable,
     rounded_up,
@@ -33,6 +35,8 @@ QUALITY_WORDS = {
 }
 HEADS = ("verdict", "variant", "time", "speed", "error", "needs")
 """Heads of the table in the terminal."""
+COUNTED_HEADS = (*HEADS[:4], "instructions", *HEADS[4:])
+"""The same of an experiment whose instructions were counted."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class BenchRow:
     speed: Words
     error: Words
     """Of the baseline its own figure, of others the change."""
+    instructions: str
+    """Of the baseline their number, of others the ratio; a dash where only others are counted."""
     needs: str
     """What an inconclusive verdict would take."""
     whole: WholeRun | None
@@ -101,10 +107,18 @@ def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
         as_seconds(c.value.value) if c.value is not None else "",
         speed,
         error,
+        _instructions(analysis.results, c.variant),
         _needs(analysis, c),
         analysis.whole_run(c),
         [printable(note) for note in analysis.reservations(c)],
     )
+
+
+def _instructions(results: Results, variant: str) -> str:
+    found, ratio = results.instructions.get(variant), results.instruction_ratio(variant)
+    if found is not None and found.count is not None and (variant == results.baseline or ratio is None):
+        return as_short_number(found.count)
+    return as_instructions(ratio) if ratio is not None else "–"
 
 
 def _figure(parts: Callable[[float, Ends], tuple[str, str]], estimate: Estimate) -> Words:
@@ -157,17 +171,23 @@ def round_seconds(results: Results) -> list[float]:
 
 def as_text(analysis: Analysis) -> list[str]:
     """Return an experiment for a terminal: an aligned table, then what it is to be read with."""
-    table = [HEADS, *map(cells, rows_of(analysis))]
-    used = [i for i in range(len(HEADS)) if any(row[i] for row in table[1:])]
+    table = table_of(analysis, rows_of(analysis))
+    used = [i for i in range(len(table[0])) if any(row[i] for row in table[1:])]
     widths = {i: max(len(row[i]) for row in table) for i in used}
     lines = ["  ".join(row[i].ljust(widths[i]) for i in used).rstrip() for row in table]
     return [*lines, *notes_of(analysis)]
 
 
-def cells(row: BenchRow) -> Sequence[str]:
-    """Return a row of the table in the terminal, under `HEADS`."""
-    verdict = ", ".join(pill.text for pill in row.verdict)
-    return verdict, row.name, row.time, str(row.speed), str(row.error), row.needs
+def table_of(analysis: Analysis, rows: Sequence[BenchRow]) -> list[Sequence[str]]:
+    """Return the table of the terminal and of Markdown, its heads first."""
+    if not analysis.results.instructions:
+        return [HEADS, *([*_speed_cells(row), str(row.error), row.needs] for row in rows)]
+    found = ([*_speed_cells(row), row.instructions, str(row.error), row.needs] for row in rows)
+    return [COUNTED_HEADS, *found]
+
+
+def _speed_cells(row: BenchRow) -> Sequence[str]:
+    return ", ".join(pill.text for pill in row.verdict), row.name, row.time, str(row.speed)
 
 
 def notes_of(analysis: Analysis) -> list[str]:
@@ -177,4 +197,16 @@ def notes_of(analysis: Analysis) -> list[str]:
         whole = [f"the whole run: {row.whole.words()}"] if row.whole is not None else []
         if said := "; ".join([*whole, *row.notes]):
             notes.append(f"{row.name}: {said}")
-    return [*notes, *analysis.notes()]
+    return [*notes, *analysis.notes(), *instruction_notes(analysis.results)]
+
+
+def instruction_notes(results: Results) -> list[str]:
+    """Return lines on the instructions: why a variant has no count, and which code was counted."""
+    counts = {name: results.instructions[name] for name in results.variants if name in results.instructions}
+    notes = [
+        f"{printable(name)}: instructions not counted: {printable(each.error)}"
+        for name, each in counts.items()
+        if each.error is not None
+    ]
+    path = next((each.code_path for each in counts.values() if each.code_path), "")
+    return [*notes, *([f"instructions counted by valgrind: {printable(path)}"] if path else [])]

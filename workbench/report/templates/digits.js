@@ -1,15 +1,14 @@
-// Times and shares as columns and the side panel have them: the same as in text.py.
+// Amounts and shares as columns and the side panel have them: the same as in text.py.
+
+import { unitOf } from "../../render/words.js";
 
 const group = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
-// Nanoseconds with three digits in any case, and the unit.
-export function digits(ns) {
-  for (const [factor, unit] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]])
-    if (ns >= 0.9995 * factor) {
-      const value = ns / factor;
-      return [value >= 99.95 ? group.format(value) : value.toFixed(value < 9.995 ? 2 : 1), unit];
-    }
-  return [String(Math.round(ns)), "ns"];
+// Nanoseconds or bytes with three digits, and the unit.
+export function digits(amount, unit = "ns") {
+  const [factor, name] = unitOf(amount, unit);
+  const value = amount / factor;
+  return [factor === 1 || value >= 99.95 ? group.format(value) : value.toFixed(value < 9.995 ? 2 : 1), name];
 }
 
 const Z = 1.959963984540054; // standard deviations of a normal distribution that hold 95 % of it

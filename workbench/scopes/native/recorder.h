@@ -157,4 +157,8 @@ uintptr_t find_local(int tid); /* where a thread's local data are; 0: it has ope
 
 PyObject *map_file(PyObject *module, PyObject *args);
 
+PyObject *on_valgrind(PyObject *module, PyObject *none);
+PyObject *counted(PyObject *module, PyObject *args);
+PyObject *toggle_counting(PyObject *module, PyObject *none);
+
 #endif

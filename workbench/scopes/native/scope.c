@@ -1164,6 +1164,11 @@ static PyMethodDef module_methods[] = {
      "counter($module, /, name, value)\n--\n\nRecord the value of something that changes."},
     {"mark", (PyCFunction)(void (*)(void))mark, METH_FASTCALL | METH_KEYWORDS,
      "mark($module, /, name)\n--\n\nRecord that something happened at this moment."},
+    {"on_valgrind", on_valgrind, METH_NOARGS, "on_valgrind($module, /)\n--\n\nReturn whether valgrind runs this process."},
+    {"counted", counted, METH_VARARGS,
+     "counted($module, run, loops, /)\n--\n\nCall a function so often and let callgrind count that; return its last result."},
+    {"toggle_counting", toggle_counting, METH_NOARGS,
+     "toggle_counting($module, /)\n--\n\nLet callgrind pause its count, or go on."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -66,15 +66,15 @@ class Program:
             raise WorkbenchError(f"{self.name} failed: {failure(done.returncode, done.stderr)}")
         return done.stdout
 
-    def fit(self, start: Start, limits: FitLimits, method: str = "plain") -> Fit:
-        """Fit from a start by "plain", or by "trainlm" of MATLAB's toolbox.
+    def fit(self, start: Start, limits: FitLimits, method: str = "plain", refinements: int = 0) -> Fit:
+        """Fit from a start by "plain", each of its steps refined so many times, or by "trainlm" of MATLAB's toolbox.
 
         Raises:
             WorkbenchError: The program failed, or its result cannot be used.
         """
         with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
             given, result = Path(scratch, "start.mat"), Path(scratch, "result.mat")
-            write_start(given, start, limits)
+            write_start(given, start, limits, refinements)
             words = ", ".join(map(_quoted, (str(given), str(result), method)))
             self.run(f"addpath({_quoted(str(FOLDER))}), train_reference({words})")
             return read_result(result, start.model.architecture)
@@ -98,7 +98,7 @@ def trainlm_missing() -> str | None:
     return None if toolbox.is_dir() else f"no Deep Learning Toolbox in {toolbox}: install it"
 
 
-def write_start(path: Path, start: Start, limits: FitLimits) -> None:
+def write_start(path: Path, start: Start, limits: FitLimits, refinements: int = 0) -> None:
     """Write what `train_reference.m` reads."""
     model = start.model
     layers = model.architecture.layer_views(model.parameters)
@@ -109,6 +109,7 @@ def write_start(path: Path, start: Start, limits: FitLimits) -> None:
             "b": _cells([layer.bias for layer in layers]),
             "rows": start.rows + 1.0,
             "damping": DAMPING,
+            "refinements": float(refinements),
             "threads": float(blas.threads()),
         }
         | {name: float(value) for name, value in asdict(limits).items()},

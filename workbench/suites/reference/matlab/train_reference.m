@@ -15,6 +15,7 @@ function train_reference(start_file, result_file, method)
     %     target    mean squared error, in units scaled to [-1, 1], at which the fit ends
     %     epochs    most steps
     %     seconds   most seconds
+    %     refinements  times that each step is refined, which undoes most of its rounding
     %     threads   threads of MATLAB's linear algebra (Octave's follow OPENBLAS_NUM_THREADS)
     %   RESULT holds, with a column for each accepted step,
     %     seconds   since the start of the fit, at the end of the step
@@ -112,6 +113,9 @@ function result = fit_plain(x, y, start)
             [R, failed] = chol(damped);
             if ~failed
                 step = -(R \ (R' \ gradient));
+                for refinement = 1:start.refinements
+                    step = step - R \ (R' \ (J' * (residual + J * step) + mu * step));
+                end
                 predicted = 0.5 * (step' * (mu * step - gradient));
                 [W_new, b_new] = unpacked(w + step, W);
                 [residual_new, layers_new] = forward(W_new, b_new, x, y);
