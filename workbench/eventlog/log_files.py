@@ -126,12 +126,18 @@ def read_process_logs(folder: Path) -> list[ProcessLog]:
         InvalidInputError: A segment is of another version.
     """
     logs: dict[str, ProcessLog] = {}
-    for path in sorted(folder.glob(f"*-[ets]*{layout.SUFFIX}"), key=segment_order):
+    for path in segments(folder):
         _read_segment(path, logs)
     return sorted(logs.values(), key=lambda log: log.start_ns)
 
 
-def segment_order(path: Path) -> tuple[str, bool, int, str]:
+def segments(folder: Path) -> list[Path]:
+    """Return the segments of a recording by process and number, samples last, without the snapshots of memory."""
+    found = folder.glob(f"*{layout.SUFFIX}")
+    return sorted((path for path in found if "-m" not in path.stem), key=_segment_order)
+
+
+def _segment_order(path: Path) -> tuple[str, bool, int, str]:
     """Return a key that sorts by process, then samples last, then by number."""
     key, _, rest = path.stem.rpartition("-")
     digits = rest.lstrip("ets")

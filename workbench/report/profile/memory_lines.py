@@ -1,4 +1,4 @@
-"""The lines of a memory run's page: source of the program's own files, and the bytes of lines in the run and by scope."""
+"""The lines of a memory run's page: source of the program's own files, and the bytes of lines, by scope too."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def _leak(run: ProfileRun, row: ScopeBytes) -> LeakView:
 
 
 def _repetitions(profile: Profile | None, scope: str, *, left: bool) -> NDArray[np.float64]:
-    """Return what each call of a scope left, or by how much memory had grown since the one before, by process and time."""
+    """Return what each call of a scope left, or by how much memory grew since the one before; in order of time."""
     by_process: dict[int, list[NDArray[np.float64]]] = {}
     if profile is None:
         return np.zeros(0)
