@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from workbench.render.plots._svg import ChartAxis, Drawing, element, percent
 from workbench.text import as_amount, as_size
@@ -35,14 +36,15 @@ def repetitions_chart(
     drawing.add(
         "rect", x=percent(first), width=percent(1 - first), y=high, height=max(low - high, 2), cls="wp-band"
     )
-    for points in np.array_split(np.arange(len(values)), min(len(values), MAX_POINTS)):
-        _add(drawing, axis, values[points], int(points[0]), len(values))
+    each = -(-len(values) // MAX_POINTS)
+    for at in range(0, len(values), each):
+        _add(drawing, axis, values[at : at + each], at, len(values))
     drawing.add("text", "call, in order of time", x="0", y=TOP + HEIGHT + 18, cls="wp-tick")
     drawing.add("text", f"{len(values):,}", x="100%", y=TOP + HEIGHT + 18, text_anchor="end", cls="wp-tick")
     return drawing.svg(label, TOP + HEIGHT + 24, "wp-repetitions")
 
 
-def _add(drawing: Drawing, axis: ChartAxis, values: np.ndarray, first: int, count: int) -> None:
+def _add(drawing: Drawing, axis: ChartAxis, values: NDArray[np.float64], first: int, count: int) -> None:
     at = percent((first + len(values) / 2) / count)
     mean, least, most = (float(value) for value in (values.mean(), values.min(), values.max()))
     calls = f"call {first + 1:,}" if len(values) == 1 else f"calls {first + 1:,} to {first + len(values):,}"
@@ -60,10 +62,10 @@ def _add(drawing: Drawing, axis: ChartAxis, values: np.ndarray, first: int, coun
         return
     if most > least:
         drawing.add("line", x1=at, x2=at, y1=_y(axis, most), y2=_y(axis, least), cls="wp-trend")
-    drawing.add("circle", title, cx=at, cy=_y(axis, mean), r=2.5, cls="wp-round")
+    drawing.add("circle", title, cx=at, cy=_y(axis, mean), r=2, cls="wp-round")
 
 
-def _axis(values: np.ndarray, interval: tuple[float, float]) -> ChartAxis:
+def _axis(values: NDArray[np.float64], interval: tuple[float, float]) -> ChartAxis:
     """Return an axis with zero and the later repetitions on it; earlier ones that fill caches may be beyond."""
     low, high = min(0.0, float(values.min()), interval[0]), max(0.0, float(values.max()), interval[1])
     room = 0.08 * (high - low) or 1.0

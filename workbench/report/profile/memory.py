@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
-from workbench.profile import Allocations, BytesPerCall, FrameKind, LineBytes, Profile, ScopeBytes, held
+from workbench.profile import Allocations, BytesPerCall, Frame, FrameKind, LineBytes, ScopeBytes, held
 from workbench.report.profile.line_rows import NAME, source_text
 from workbench.report.profile.run import ProfileRun
 from workbench.text import (
@@ -44,28 +44,22 @@ def headline(found: Allocations) -> str:
 
 
 def _holder(found: Allocations) -> str:
-    """Return what held most of the memory at the peak, or at the snapshot nearest it; empty for several processes."""
+    """Return what held most at the peak, or at the snapshot nearest it: a line in a scope; empty: several processes."""
     at_peak = found.processes[0].at_peak_bytes
-    line = max(found.lines, key=lambda line: line.peak_bytes, default=None)
-    if found.peak is None or not at_peak or line is None or not line.peak_bytes:
+    if found.peak is None or not at_peak:
         return ""
-    share = as_rough_share(line.peak_bytes / sum(each.peak_bytes for each in found.lines))
-    scope = _innermost_scope(found.peak, line)
-    words = f", of which {share} is from {place(line)}" + (f" in {named(scope)}" if scope else "")
+    sizes: Counter[tuple[Frame, str]] = Counter()
+    for each in held(found.peak):
+        path = [found.peak.frames[i] for i in found.peak.stacks.path(each.stack)]
+        scopes = [frame.name for frame in path if frame.kind is FrameKind.SCOPE]
+        sizes[each.line, scopes[-1] if scopes else ""] += each.bytes
+    (line, scope), size = sizes.most_common(1)[0]
+    where = place(LineBytes(line.file, line.line, line.name, 0, 0, size, 0))
+    words = f", of which {as_rough_share(size / sizes.total())} is from {where}"
+    words += f" in {named(scope)}" if scope else ""
     if at_peak >= MIN_NEAR * found.processes[0].peak_bytes:
         return words
     return f" (the snapshot nearest it has {as_size(at_peak)}{words})"
-
-
-def _innermost_scope(profile: Profile, line: LineBytes) -> str:
-    """Return the scope in which a line has most of its bytes; empty: none."""
-    sizes: Counter[str] = Counter()
-    for each in held(profile):
-        if (each.line.file, each.line.line, each.line.name) == (line.file, line.line, line.function):
-            path = [profile.frames[i] for i in profile.stacks.path(each.stack)]
-            scopes = [frame.name for frame in path if frame.kind is FrameKind.SCOPE]
-            sizes[scopes[-1] if scopes else ""] += each.bytes
-    return sizes.most_common(1)[0][0] if sizes else ""
 
 
 def leak_sentences(found: Allocations) -> list[str]:

@@ -144,16 +144,10 @@ def _leak(run: ProfileRun, row: ScopeBytes) -> LeakView:
     if len(values):
         chart = repetitions_chart(values.tolist(), row.leak.calls, (per_call.low, per_call.high), label)
     kept = "–" if row.held_bytes is None else f"{as_size(row.held_bytes)} in {row.held_blocks:,} blocks"
-    what = (
-        "Traced memory at the exit of each call less that at its entry"
-        if is_left
-        else ("Traced memory at the exit of each call less that at the exit of the call before")
-    )
-    shared = (
-        " Calls beside scopes of other threads are in the chart, and not in the estimate."
-        if row.shared_calls
-        else ""
-    )
+    before = "its entry" if is_left else "the exit of the call before"
+    note = f"Traced memory at the exit of each call less that at {before}; the band is the 95 % interval of the mean."
+    if row.shared_calls:
+        note += " Calls beside scopes of other threads are in the chart, and not in the mean."
     return LeakView(
         _cut(row.name),
         [
@@ -162,7 +156,7 @@ def _leak(run: ProfileRun, row: ScopeBytes) -> LeakView:
             ("held at the end", kept),
         ],
         chart,
-        f"{what}; the band is the 95 % interval of the mean of the calls that count.{shared}",
+        note,
         [_line(run, line) for line in row.lines if line.end_bytes],
     )
 

@@ -217,8 +217,9 @@ def scopes_table(
     ]
     columns = [(column, [cell(scope) for scope in scopes]) for column, cell in _SCOPE_COLUMNS]
     if any(row.wall_ns != row.total_ns for row in shown):
-        columns[0] = (_WORKERS, columns[0][1])
-        columns.insert(0, (_WALL, [_time(row.wall_ns) for row in shown]))
+        at = next(i for i, (column, _) in enumerate(columns) if column.key == "total")
+        columns[at] = (_WORKERS, columns[at][1])
+        columns.insert(at, (_WALL, [_time(row.wall_ns) for row in shown]))
     columns = [(column, cells) for column, cells in columns if any(cell is not NOTHING for cell in cells)]
     notes = [_scope_notes(row, sampled.get(row.name)) for row in shown]
     number = {row.name: i for i, row in enumerate(rows)}

@@ -5,7 +5,7 @@ import { NOBODY, REST } from "./callers.js";
 import { digits } from "./digits.js";
 
 const SELF = -3;
-const WORDS = { [NOBODY]: "nobody: outermost", [REST]: "all others", [SELF]: "itself" };
+const WORDS = { [NOBODY]: "nobody: outermost", [REST]: "all others", [SELF]: "itself: self time" };
 const time = (ns) => digits(ns).join(" ");
 const size = (bytes) => digits(bytes, "bytes").join(" ");
 const HEAVIEST = 12; // frames that are listed while none is selected
@@ -30,7 +30,7 @@ export function sidePanel(panel, choose, showLines) {
       html("i", "", undefined, item).style.width = (total > 0 ? Math.max(0, Math.min(100, (100 * took) / total)) : 0) + "%";
       const inner = html(other >= 0 ? "button" : "span", "", undefined, item);
       if (other >= 0) html("span", "name", frames[other][0], inner);
-      else html("em", "", WORDS[other], inner);
+      else html("em", "", other === SELF && unit === "bytes" ? "itself" : WORDS[other], inner);
       html("span", "amount", about + written(took) + " · " + share(took, total), inner);
       if (other < 0) continue;
       inner.type = "button";
