@@ -12,7 +12,7 @@ import numpy as np
 from workbench.capture.attribution import attribute
 from workbench.capture.sources import functions_in
 from workbench.eventlog.stack_shape import wrapper
-from workbench.eventlog.traces import Snapshot, read_snapshots
+from workbench.eventlog.traces import MemorySnapshot, read_snapshots
 from workbench.profile import (
     BYTES,
     ROOT,
@@ -97,7 +97,7 @@ def _is_traced(track: Track) -> bool:
 
 
 def _profile(
-    snapshots: Iterable[Snapshot], recorded: Profile | None, names: _FunctionNames
+    snapshots: Iterable[MemorySnapshot], recorded: Profile | None, names: _FunctionNames
 ) -> Profile | None:
     """Return snapshots as one profile, their stacks under the scopes that lines show; None without any."""
     builder = ProfileBuilder("memory")
@@ -145,7 +145,7 @@ def _thread(frames: Sequence[Frame]) -> str:
 class _Stacks:
     """The stacks of a snapshot as frames, without what is ours and what the import system does."""
 
-    snapshot: Snapshot
+    snapshot: MemorySnapshot
     names: _FunctionNames
 
     @cached_property

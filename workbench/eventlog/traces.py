@@ -33,7 +33,7 @@ class _Content(msgspec.Struct, frozen=True):
             raise ValueError("a stack ends in no node")
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class MemorySnapshot(msgspec.Struct, frozen=True):
     """All traced blocks of a process at one moment, by stack."""
 
     pid: int
@@ -52,13 +52,13 @@ def has_snapshots(folder: Path) -> bool:
     return any(folder.glob(f"*-m*{layout.SUFFIX}"))
 
 
-def read_snapshots(folder: Path, *, rank: int | None = None) -> list[Snapshot]:
+def read_snapshots(folder: Path, *, rank: int | None = None) -> list[MemorySnapshot]:
     """Return the snapshots of a recording; those that are damaged or unfinished are left out.
 
     Raises:
         InvalidInputError: A segment is of another version.
     """
-    found: dict[tuple[str, str], Snapshot] = {}
+    found: dict[tuple[str, str], MemorySnapshot] = {}
     for path in sorted(folder.glob(f"*-m*{layout.SUFFIX}")):
         key = path.stem.rpartition("-")[0]
         data = content_of(path)
@@ -73,9 +73,9 @@ def read_snapshots(folder: Path, *, rank: int | None = None) -> list[Snapshot]:
     return list(found.values())
 
 
-def _snapshot(content: bytes, log: ProcessLog) -> Snapshot | None:
+def _snapshot(content: bytes, log: ProcessLog) -> MemorySnapshot | None:
     try:
         parsed = msgspec.json.decode(content.rstrip(b"\0"), type=_Content)
     except ValueError:
         return None
-    return Snapshot(log.pid, log.facts.get("rank"), log.command, parsed)
+    return MemorySnapshot(log.pid, log.facts.get("rank"), log.command, parsed)
