@@ -134,6 +134,7 @@ class Bench:
         baseline: Callable[..., object] | None = None,
         fail_slower: float = 0.05,
         fail_worse: float = 0.1,
+        fail_larger: float | None = None,
         rounds: int | None = None,
     ) -> FunctionComparison:
         """Compare a function with its baseline in fresh processes, in paired rounds; fail the test if it is slower.
@@ -149,6 +150,7 @@ class Bench:
                 in the revision or stored baseline that pytest was given, or as it was when it was first measured.
             fail_slower: The largest slowdown that passes, as a share.
             fail_worse: The largest increase of the error of a case's `quality` that passes, in powers of ten.
+            fail_larger: The largest increase of the peak memory that passes, as a share; by default any.
             rounds: How many rounds to measure; by default as many as the limit needs and the budget holds.
 
         Returns:
@@ -158,10 +160,11 @@ class Bench:
         name = self._test if self._calls == 1 else f"{self._test} ({self._calls})"
         problem = ""
         try:
-            _check(fail_slower, fail_worse)
+            limits = Limits(fail_slower, fail_worse, fail_larger)
+            _check(limits)
             new = function_of(function, arguments)
             old = None if baseline is None else function_of(baseline, arguments)
-            found = self._compare(name, new, old, Limits(fail_slower, fail_worse), rounds)
+            found = self._compare(name, new, old, limits, rounds)
             if found.verdict is not None and found.verdict.verdict == REGRESSION:
                 problem = "\n".join(found.verdict.lines)
         except InterruptedRunError:
@@ -252,9 +255,10 @@ class Bench:
             reporter.rewrite(text, erase=True)
 
 
-def _check(fail_slower: object, fail_worse: object) -> None:
-    """Raise InvalidInputError unless both limits can be used."""
-    for name, limit in (("fail_slower", fail_slower), ("fail_worse", fail_worse)):
+def _check(limits: Limits) -> None:
+    """Raise InvalidInputError unless the limits can be used."""
+    larger = () if limits.larger is None else (("fail_larger", limits.larger),)
+    for name, limit in (("fail_slower", limits.slower), ("fail_worse", limits.worse), *larger):
         if not isinstance(limit, int | float) or not 0 < limit < 1:
             raise InvalidInputError(f"{name}={limit!r}: give a number between 0 and 1, such as 0.05")
 

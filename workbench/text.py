@@ -230,6 +230,12 @@ def as_size(count: int) -> str:
     return as_amount(count, "bytes")
 
 
+def as_signed_size(count: int) -> str:
+    """Return a difference in bytes: +67.1 MB, −12 kB, 0 B."""
+    sign = "+" if count > 0 else "−" if count < 0 else ""
+    return f"{sign}{as_size(abs(count))}"
+
+
 def as_ratio(value: float, digits: int = 2) -> str:
     """Return a ratio of times, with `digits` digits after the point where it is of ordinary size."""
     if math.isinf(value) or value == 0:
@@ -283,6 +289,12 @@ def speed_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
     """Return the figure of `as_speed` and its interval apart."""
     figure, ends = _direction(ratio, interval, 1.0, _factor_from_1, ("faster", "slower"))
     return figure or "same speed", ends
+
+
+def memory_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
+    """Return a ratio of memory, new by old, in words, and its interval: 1.25× larger, [1.24, 1.26]."""
+    figure, ends = _direction(ratio, interval, 1.0, _factor_from_1, ("smaller", "larger"))
+    return figure or "same", ends
 
 
 def _factor_from_1(ratio: float) -> str:

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from workbench.bench.analysis.memory import MemoryVerdict, judge_memory
 from workbench.bench.analysis.power import mad_sigma, rounds_to_decide
 from workbench.bench.analysis.verdict import check_session, judge_quality, judge_speed
 from workbench.bench.run.plan import for_precision, orders, pilot_rounds
@@ -153,6 +154,42 @@ def test_equal_runs_are_seldom_called_different(name: str, variants: int, rounds
     confidence = family_confidence(variants - 1)
     wrong = share([false_speed(session, confidence) for session in sessions])
     assert wrong <= 0.05 + slack(trials, 0.05)
+
+
+def peaks(rng: np.random.Generator, shape: tuple[int, ...], more: int = 0) -> Floats:
+    """Return bytes of processes as they are measured: in pages, with a tail of some that have more."""
+    pages = 11_000 + rng.normal(0, 25, shape) + rng.exponential(15, shape)
+    return 4096.0 * (np.round(pages) + more)
+
+
+@trials_of(60)
+@pytest.mark.parametrize(("variants", "rounds"), [(2, 6), (2, 18), (9, 10)])
+def test_equal_peaks_are_seldom_called_different(variants: int, rounds: int, trials: int) -> None:
+    """Among equal variants any is called larger or smaller in 5 % of sessions or fewer, without help of the band."""
+    sessions = peaks(rng_of("peaks", variants, rounds), (trials, variants, rounds))
+    confidence = family_confidence(variants - 1)
+    wrong = [any(memory_of(row, runs[0], 1e-6, confidence).differs for row in runs[1:]) for runs in sessions]
+    assert share(wrong) <= 0.05 + slack(trials, 0.05)
+
+
+@trials_of(200)
+@pytest.mark.parametrize("rounds", [6, 18])
+def test_a_planted_allocation_is_in_the_interval_of_bytes(rounds: int, trials: int) -> None:
+    """64 MiB more are in the interval in 94 % of sessions or more, are always larger, and right within 2 %."""
+    rng, more = rng_of("planted", rounds), 64 << 8
+    found = [
+        memory_of(peaks(rng, (rounds,), more), peaks(rng, (rounds,)), DELTA, 0.95) for _ in range(trials)
+    ]
+    assert {each.kind for each in found} == {"larger"}
+    held = share([each.difference.low <= more << 12 <= each.difference.high for each in found])
+    assert held >= 0.94 - slack(trials, 0.94)
+    assert max(abs(each.difference.value / (more << 12) - 1) for each in found) < 0.02
+
+
+def memory_of(own: Floats, base: Floats, delta: float, confidence: float) -> MemoryVerdict:
+    found = judge_memory(list(zip(own.astype(int), base.astype(int), strict=True)), delta, confidence, None)
+    assert found is not None
+    return found
 
 
 @trials_of(300)

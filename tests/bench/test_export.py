@@ -99,17 +99,18 @@ def test_bencher_gets_nanoseconds_and_quality(run: Results) -> None:
     assert latency["lower_value"] == pytest.approx(20.0e6)
     assert latency["upper_value"] == pytest.approx(20.5e6)
     assert found["tiny/fast"]["error"]["value"] == 1e-3
+    assert found["tiny/fast"]["peak-memory"]["upper_value"] == 90_000_000
 
 
 def test_a_figure_called_latency_does_not_take_the_place_of_the_time(tmp_path: Path) -> None:
     """Whatever a suite calls its figures, each measure is there once, under a name that Bencher takes."""
-    names = ["latency", "x" * 100, "x" * 100 + "y", " ", "é" * 60]
+    names = ["latency", "peak-memory", "x" * 100, "x" * 100 + "y", " ", "é" * 60]
     runs = [{"value_s": 2.0, "quality": {name: i + 1.0 for i, name in enumerate(names)}}] * 6
     found = loaded(export(write_experiment(tmp_path / "run", {"one": runs}, quality=None), "bencher"))
     jsonschema.validate(found, BENCHER)
     measures = found["tiny/one"]
     assert measures["latency"]["value"] == 2e9
-    assert sorted(each["value"] for each in measures.values()) == [1, 2, 3, 4, 5, 2e9]
+    assert sorted(each["value"] for each in measures.values()) == [1, 2, 3, 4, 5, 6, 90e6, 2e9]
     assert all(len(name.encode()) <= 64 for name in measures)
 
 
@@ -137,12 +138,15 @@ def test_the_action_gets_times_and_quality_of_which_smaller_is_better(run: Resul
     found = loaded(export(run, "github"))
     assert accepted_by_the_action(found)
     by_name = {entry["name"]: entry for entry in found}
-    assert list(by_name) == ["tiny/exact", "tiny/exact: error", "tiny/fast", "tiny/fast: error"]
+    figures = ["", ": error", ": peak memory"]
+    assert list(by_name) == [f"tiny/{name}{each}" for name in ("exact", "fast") for each in figures]
     time = by_name["tiny/fast"]
     assert (time["value"], time["unit"], time["range"]) == (20.25, "ms", "± 0.25")
     assert "6 rounds" in time["extra"]
     assert "slower" in time["extra"]
     assert by_name["tiny/fast: error"]["value"] == 1e-3
+    memory = by_name["tiny/fast: peak memory"]
+    assert (memory["value"], memory["unit"], memory["range"]) == (90, "MB", "± 0")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +161,7 @@ def test_units_are_those_that_the_action_converts(tmp_path: Path, seconds: float
 
 def test_a_figure_without_a_ratio_does_not_go_to_the_action(tmp_path: Path) -> None:
     """The action divides; a negative figure would turn its alerts around."""
-    runs = [{"value_s": 1.0, "quality": {"score": -2.0, "zero": 0.0}}] * 6
+    runs = [{"value_s": 1.0, "quality": {"score": -2.0, "zero": 0.0}, "peak_rss_bytes": None}] * 6
     found = loaded(export(write_experiment(tmp_path / "run", {"one": runs}, quality=None), "github"))
     assert [entry["name"] for entry in found] == ["tiny/one", "tiny/one: zero"]
 
@@ -223,7 +227,7 @@ def test_any_name_can_be_exported(tmp_path: Path, to: str) -> None:
         assert "\\ud800" not in text  # Rust has no such strings
     elif to == "github":
         assert accepted_by_the_action(loaded(content))
-        assert len({entry["name"] for entry in loaded(content)}) == 2 * len(names)
+        assert len({entry["name"] for entry in loaded(content)}) == 3 * len(names)
     else:
         assert len(list(csv.reader(io.StringIO(text, newline="")))) == 1 + 6 * (len(names) + 1)
 

@@ -49,7 +49,7 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     lines = [line for line in run.stdout.splitlines() if not line.startswith("the machine was busy")]
     head, table, notes = lines[0], sorted(lines[1:3]), lines[3:]
-    assert head.split() == ["verdict", "variant", "time", "speed", "error", "needs"]
+    assert head.split() == ["verdict", "variant", "time", "speed", "error", "memory", "needs"]
     assert table[0].startswith("baseline ")
     assert table[1].startswith("inconclusive, error inconclusive  b  ")
     assert re.search(r"  about [\d,]+ rounds \(≈ ", table[1])

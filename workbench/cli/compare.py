@@ -66,6 +66,8 @@ did not write are never replaced: if one is in the way, nothing runs, and the ex
 )
 @click.option("--fail-worse", type=float, default=0.1, show_default=True,
               help="Largest increase of the error that passes, in log10 (0.1 is 26 %).")  # fmt: skip
+@click.option("--fail-larger", type=Share(), metavar="SHARE",
+              help="Largest increase of peak memory that passes, such as 10%.  [default: any]")  # fmt: skip
 @instructions_option
 @click.option("--fail-instructions", type=Share(), metavar="SHARE",
               help="Largest increase of the instructions that passes, such as 2%; counts them.")  # fmt: skip
@@ -94,6 +96,7 @@ def command(
     variants: tuple[str, ...],
     fail_slower: float,
     fail_worse: float,
+    fail_larger: float | None,
     instructions: bool,
     fail_instructions: float | None,
     budget: float,
@@ -113,7 +116,7 @@ def command(
         raise InvalidInputError(f"--fail-worse {fail_worse:g}: choose a positive number of powers of ten")
     if as_json and markdown == "-":
         raise InvalidInputError("--json and --markdown - both print: name a file for the Markdown")
-    limits = Limits(fail_slower, fail_worse, fail_instructions)
+    limits = Limits(fail_slower, fail_worse, fail_larger, fail_instructions)
     sides = (base, new, base_python, new_python)
     with _markdown_of_errors(markdown):
         if len(what) > 1:

@@ -277,8 +277,8 @@ def test_a_void_session_has_no_front(make_results: Make) -> None:
 
 
 def test_conditions_of_each_run(make_results: Make) -> None:
-    """Load, stolen time, switches, memory and failures stand there for each run, the second baseline among them."""
-    other = {"value_s": 0.5, "wall_s": 0.5, "cpu_s": 0.25, "steal_s": 0.05, "peak_rss_bytes": 2_000_000}
+    """Load, stolen time, switches and failures stand there for each run, the second baseline among them."""
+    other = {"value_s": 0.5, "wall_s": 0.5, "cpu_s": 0.25, "steal_s": 0.05}
     results = make_results({"base": BASE, "other": [other] * 6 + ["boom"]})
     table = conditions_table(analyse(results))
     assert [row.name for row in table.rows] == ["base", "other", "A/A control"]
@@ -286,17 +286,16 @@ def test_conditions_of_each_run(make_results: Make) -> None:
     assert found["load"] == "0.20"
     assert found["stolen"] == "10 %"
     assert found["processor"] == "0.50"
-    assert found["peak memory"] == "2 MB"
     assert found["failed"] == "1"
     assert cells(table, "base")["autocorrelation"] == ""
 
 
 def test_conditions_that_were_not_recorded_are_dashes(make_results: Make) -> None:
     """A system that cannot tell leaves a dash, and no error."""
-    bare = {"value_s": 1.0, "steal_s": None, "peak_rss_bytes": None, "wall_s": None, "load_1min": None}
+    bare = {"value_s": 1.0, "steal_s": None, "wall_s": None, "load_1min": None}
     results = make_results({"base": [bare] * 6, "other": [bare | {"involuntary_switches": None}] * 6})
     found = cells(conditions_table(analyse(results)), "other")
-    assert [found[name] for name in ("load", "stolen", "processor", "switches", "peak memory")] == ["–"] * 5
+    assert [found[name] for name in ("load", "stolen", "processor", "switches")] == ["–"] * 4
     page_of(results)
 
 

@@ -9,6 +9,15 @@ from typing import Any
 
 from workbench import records
 from workbench.bench.analysis.conditions import busy_words, modes_by_run
+from workbench.bench.analysis.memory import (
+    MemoryVerdict,
+    check_memory,
+    is_doubtful,
+    judge_memory,
+    memory_check_words,
+    own_peak,
+    peaks_of,
+)
 from workbench.bench.analysis.power import detectable_effect, mad_sigma
 from workbench.bench.analysis.targets import TargetFigures, target_figures
 from workbench.bench.analysis.verdict import (
@@ -53,6 +62,10 @@ class VariantComparison:
     quality_verdict: QualityVerdict
     targets: tuple[TargetFigures, ...]
     """In the suite's order."""
+    peak: Estimate | None
+    """Its own peak memory in bytes, with 95 % of its own; None where no run says it."""
+    memory: MemoryVerdict | None
+    """None for the baseline, and where no round has the peaks of both."""
     whole: WholeRun | None
     """The whole run, where `speed` is that of its steps."""
     autocorrelation: float | None
@@ -74,6 +87,8 @@ class Analysis:
     comparisons: tuple[VariantComparison, ...]
     """One for each variant, the baseline first."""
     check: AACheck
+    memory_check: AACheck | None
+    """The A/A control of peak memory, which concerns no verdict on speed; None where no round has both peaks."""
     rounds: int
     """Complete ones."""
     wanted: float
@@ -92,9 +107,10 @@ class Analysis:
 
     def notes(self) -> list[str]:
         """Return lines on the experiment as a whole: the A/A control and the machine."""
-        again = self.modes.get(AA_CONTROL)
+        again, memory = self.modes.get(AA_CONTROL), self.memory_check
         return [
             f"A/A control: {check_words(self.check)}",
+            *([f"A/A control of memory: {memory_check_words(memory)}"] if is_doubtful(memory) else []),
             *([self.busy] if self.busy else []),
             *([f"{AA_CONTROL}: {again}"] if again else []),
         ]
@@ -135,6 +151,8 @@ class Analysis:
                 whole.words() if whole is not None else "",
                 quality_words(comparison.quality_verdict, self.wanted),
             ]
+            if comparison.memory is not None and comparison.memory.differs:
+                parts.append(comparison.memory.words)
             if self.busy:
                 parts.append("measured on a busy machine")
         parts += self.reservations(comparison)
@@ -167,6 +185,7 @@ class Analysis:
             "confidence": self.wanted,
             "delta": head.delta,
             "margin": head.margin,
+            "memory_check": asdict(self.memory_check) if self.memory_check is not None else None,
             "check": asdict(self.check) | {"void": self.check.void, "words": self.notes()[0]},
             "busy": self.busy or None,
             "comparisons": comparisons,
@@ -195,12 +214,16 @@ def analyse(results: Results) -> Analysis:
     runs = {name: results.values(name, rounds) for name in [results.baseline, *others, AA_CONTROL]}
     base = runs[results.baseline]
     check = check_session(log_ratios(runs[AA_CONTROL], base), results.head.delta)
+    memory_check = check_memory(runs[AA_CONTROL], base, results.head.delta)
     comparisons = [_baseline(results, base)]
-    comparisons += [_comparison(results, name, runs[name], base, wanted, check) for name in others]
+    comparisons += [
+        _comparison(results, name, runs[name], base, wanted, check, memory_check) for name in others
+    ]
     return Analysis(
         results,
         tuple(comparisons),
         check,
+        memory_check,
         len(rounds),
         wanted,
         min_count(wanted),
@@ -227,6 +250,8 @@ def _baseline(results: Results, runs: Sequence[Run | None]) -> VariantComparison
         quality=_own_quality(results, runs),
         quality_verdict=QualityVerdict("none", reason="it is what others are compared with"),
         targets=targets,
+        peak=own_peak(runs),
+        memory=None,
         whole=None,
         autocorrelation=None,
         detectable=None,
@@ -243,6 +268,7 @@ def _comparison(
     base: Sequence[Run | None],
     wanted: float,
     check: AACheck,
+    memory_check: AACheck | None,
 ) -> VariantComparison:
     head = results.head
     delta, targets = head.delta, head.targets
@@ -256,6 +282,8 @@ def _comparison(
         quality=_own_quality(results, runs),
         quality_verdict=_quality(results, runs, base, wanted),
         targets=figures,
+        peak=own_peak(runs),
+        memory=judge_memory(peaks_of(runs, base), delta, wanted, memory_check),
         whole=whole_run(results, name, runs, base, figures, wanted),
         autocorrelation=autocorrelation(d),
         detectable=_detectable(d, delta, wanted),

@@ -7,7 +7,7 @@ band.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.bench.analysis.power import mad_sigma, rounds_to_decide
@@ -24,6 +24,7 @@ from workbench.bench.stats.intervals import (
     reaches,
 )
 from workbench.text import (
+    Ends,
     as_error,
     as_percent,
     as_rounds,
@@ -209,19 +210,22 @@ def check_session(d: Sequence[float] | Floats, delta: float) -> AACheck:
     return AACheck(ratio, state, not ratio.low <= 1 <= ratio.high, delta)
 
 
-def check_words(check: AACheck) -> str:
-    """Return what the A/A control found, in words."""
+def check_words(
+    check: AACheck, words_of: Callable[[float, Ends], str] = as_speed, what: str = "speed"
+) -> str:
+    """Return what the A/A control found of speed, or of memory, in words."""
     ratio = check.ratio
     if ratio is None:
         return "no round has both copies of the baseline"
-    said = f"{as_speed(ratio.value, (ratio.low, ratio.high))} against the same program"
+    said = f"{words_of(ratio.value, (ratio.low, ratio.high))} against the same program"
     if check.is_short:
         return f"{said} in {as_rounds(ratio.count)}, and {min_count(SURE)} are needed to judge the experiment"
     band = as_percent(check.delta)
+    void = "the experiment is void and " if what == "speed" else ""
     words = {
-        FAILED: f"more than {band} apart, so the experiment is void and no verdict on speed holds",
+        FAILED: f"more than {band} apart, so {void}no verdict on {what} holds",
         PASSED: f"within {band}",
-        NOISY: f"too noisy to tell whether that is within {band}, so no verdict on speed is firm",
+        NOISY: f"too noisy to tell whether that is within {band}, so no verdict on {what} is firm",
     }[check.state]
     if check.excludes_one and check.state != FAILED:
         words += "; it excludes 1, as in up to 1 of 20 sound experiments"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.bench.compare.gate import Limits
 from workbench.bench.compare.sides import Side, named_runs
 from workbench.bench.design.suite import AA_CONTROL, Suite
 from workbench.bench.results.lines import Head
@@ -59,10 +60,7 @@ def pairs_of(both: Both, wanted: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def comparison_head(
-    bench: BenchOptions,
-    both: Both,
-    pairs: Mapping[str, tuple[str, str]],
-    more_instructions: float | None = None,
+    bench: BenchOptions, both: Both, pairs: Mapping[str, tuple[str, str]], limits: Limits
 ) -> Head:
     """Return the first line of the results, and in it the pairs, and what each side has installed."""
     base = both.facts[0]
@@ -91,7 +89,14 @@ def comparison_head(
         }
         for side, fact in zip(both.sides, both.facts, strict=True)
     }
-    return run_head(suite, bench, pairs=dict(pairs), sides=sides, more_instructions=more_instructions)
+    return run_head(
+        suite,
+        bench,
+        pairs=dict(pairs),
+        sides=sides,
+        more_instructions=limits.instructions,
+        fail_larger=limits.larger,
+    )
 
 
 def interpreters_of(both: Both, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Interpreter]:

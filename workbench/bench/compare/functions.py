@@ -205,6 +205,7 @@ def compare_functions(
         bench,
         pairs=pairs,
         sides={label: facts | file for label, file in files.items()} if pairs else {},
+        fail_larger=options.limits.larger,
     )
     with run_folder(bench.folder, head.variants) as output:
         results = measure(bench, output, head, None, interpreters, progress=progress, say=say, check=check)

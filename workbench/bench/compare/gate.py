@@ -12,6 +12,13 @@ from typing import Any
 
 from workbench.bench.analysis.analysis import log_ratios
 from workbench.bench.analysis.conditions import busy_words
+from workbench.bench.analysis.memory import (
+    Peaks,
+    check_memory,
+    difference_words,
+    judge_memory,
+    peaks_of,
+)
 from workbench.bench.analysis.verdict import (
     PASSED,
     SURE,
@@ -33,7 +40,15 @@ from workbench.bench.stats.intervals import (
     min_count,
     reaches,
 )
-from workbench.text import as_factor, as_instructions, as_ratio, as_rounds, error_parts, speed_parts
+from workbench.text import (
+    as_factor,
+    as_instructions,
+    as_ratio,
+    as_rounds,
+    error_parts,
+    memory_parts,
+    speed_parts,
+)
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
 ORDER = (REGRESSION, INCONCLUSIVE, FINE)
@@ -49,13 +64,15 @@ class Limits:
     """How much longer it may take, as a share."""
     worse: float = 0.1
     """How much its figure of quality may grow, in powers of ten."""
+    larger: float | None = None
+    """How much its peak memory may grow, as a share; None: memory is compared, and decides nothing."""
     instructions: float | None = None
     """How many more instructions it may take, as a share; None: they are not judged."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is judged of a pair, its speed or its quality, in words."""
+    """One thing that is judged of a pair, such as its speed, in words."""
 
     verdict: str
     figure: str
@@ -65,6 +82,8 @@ class Finding:
     estimate: Estimate | None = None
     rounds_needed: int | None = None
     """About how many rounds would decide it, where it is inconclusive and that is known."""
+    is_said: bool = True
+    """Whether the verdict in words has it: not a memory that has no limit, and no clear difference."""
 
     @property
     def words(self) -> str:
@@ -83,13 +102,15 @@ class PairVerdict:
     """Its estimate is the change of log10; None where the suite has no figure."""
     failures: Finding | None
     """Where the new side failed in some rounds."""
+    memory: Finding | None = None
+    """Its estimate is the ratio of peaks; None where they are not known."""
     instructions: Finding | None = None
     """None where they were not counted, and have no limit."""
 
     @property
     def findings(self) -> list[Finding]:
         """Return what was judged."""
-        found = (self.speed, self.quality, self.failures, self.instructions)
+        found = (self.speed, self.quality, self.failures, self.instructions, self.memory)
         return [each for each in found if each is not None]
 
     @property
@@ -103,7 +124,10 @@ class PairVerdict:
         decisive, *others = sorted(self.findings, key=lambda each: ORDER.index(each.verdict))
         name = ", ".join(filter(None, (self.variant, decisive.detail)))
         return "; ".join(
-            [f"{self.verdict.upper()} {decisive.figure}: {name}", *(each.words for each in others)]
+            [
+                f"{self.verdict.upper()} {decisive.figure}: {name}",
+                *(each.words for each in others if each.is_said),
+            ]
         )
 
 
@@ -146,6 +170,7 @@ class Verdict:
                     "speed": _finding_json(pair.speed),
                     "quality": _finding_json(pair.quality),
                     "failures": _finding_json(pair.failures),
+                    "memory": _finding_json(pair.memory),
                     "instructions": _finding_json(pair.instructions),
                 }
                 for pair in self.pairs
@@ -170,15 +195,19 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
     rounds = results.complete_rounds()
     again, base = results.values(AA_CONTROL, rounds), results.values(results.baseline, rounds)
     check = check_session(log_ratios(again, base), limits.slower)
+    memory_check = check_memory(again, base, _memory_band(limits))
     found = [
-        _judge_pair(results, rounds, variant, pair, limits, confidence) for variant, pair in pairs.items()
+        _judge_pair(results, rounds, variant, pair, limits, confidence, memory_check)
+        for variant, pair in pairs.items()
     ]
     if results.instructions or limits.instructions is not None:
         found = [
             replace(each, instructions=_instructions(results, pairs[each.variant], limits)) for each in found
         ]
     if check.state != PASSED:
-        found = [replace(pair, speed=_controlled(pair.speed, check, limits, confidence)) for pair in found]
+        found = [
+            replace(pair, speed=_controlled(pair.speed, check, limits.slower, confidence)) for pair in found
+        ]
     notes = [f"A/A control: {check_words(check)}"] if check.state != PASSED else []
     busy = busy_words(results)
     return Verdict(tuple(found), "; ".join([*notes, busy] if busy else notes) or None)
@@ -189,27 +218,28 @@ def recorded_verdict(results: Results) -> Verdict | None:
     head = results.head
     if not (head.pairs and head.sides):
         return None
-    return judge(results, head.pairs, Limits(head.delta, head.margin, head.more_instructions))
+    return judge(
+        results, head.pairs, Limits(head.delta, head.margin, head.fail_larger, head.more_instructions)
+    )
 
 
-def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: float) -> Finding:
-    """Return what the A/A control leaves of a finding on speed.
+def _controlled(found: Finding, check: AACheck, limit: float, confidence: float) -> Finding:
+    """Return what the A/A control leaves of a finding on speed or memory.
 
     If the control is noisy, a regression stays one if it exceeds the limit by more than the control differs.
     """
     if check.void:
-        return Finding(INCONCLUSIVE, VOID, "", speed.estimate)
-    limit = (1 + limits.slower) * check.noise
+        return Finding(INCONCLUSIVE, VOID, "", found.estimate)
     if (
-        speed.verdict == REGRESSION
-        and speed.estimate is not None
-        and is_above(speed.estimate, limit, confidence)
+        found.verdict == REGRESSION
+        and found.estimate is not None
+        and is_above(found.estimate, (1 + limit) * check.noise, confidence)
     ):
-        return speed
-    if speed.verdict == INCONCLUSIVE:
-        return speed
+        return found
+    if found.verdict == INCONCLUSIVE:
+        return found
     return replace(
-        speed, verdict=INCONCLUSIVE, detail=f"{speed.detail}, not firm: the A/A control is {check.state}"
+        found, verdict=INCONCLUSIVE, detail=f"{found.detail}, not firm: the A/A control is {check.state}"
     )
 
 
@@ -220,6 +250,7 @@ def _judge_pair(
     pair: tuple[str, str],
     limits: Limits,
     confidence: float,
+    memory_check: AACheck | None,
 ) -> PairVerdict:
     base, new = (results.values(run, rounds) for run in pair)
     failures = _failures(base, new, confidence)
@@ -229,9 +260,10 @@ def _judge_pair(
     # What rounds that are like their neighbours say together is the business of `judge_speed`.
     judged = judge_speed(d, limits.slower, confidence)
     speed = replace(speed_finding(judged.ratio, limits, confidence), rounds_needed=judged.rounds_needed)
+    memory = _memory(peaks_of(new, base), limits, confidence, memory_check)
     figure = results.quality
     if figure is None:
-        return PairVerdict(variant, speed, None, failures)
+        return PairVerdict(variant, speed, None, failures, memory)
     both = [(n.quality.get(figure), b.quality.get(figure)) for n, b in zip(new, base, strict=True) if n and b]
     known = [(n, b) for n, b in both if n is not None and b is not None]
     found = judge_quality(known, limits.worse, confidence, len(both) - len(known))
@@ -240,7 +272,21 @@ def _judge_pair(
     else:
         quality = quality_finding(found.change, limits, confidence)
         quality = replace(quality, rounds_needed=found.rounds_needed)
-    return PairVerdict(variant, speed, quality, failures)
+    return PairVerdict(variant, speed, quality, failures, memory)
+
+
+def _memory(peaks: Peaks, limits: Limits, confidence: float, check: AACheck | None) -> Finding | None:
+    judged = judge_memory(peaks, _memory_band(limits), confidence, check)
+    if judged is None:
+        return memory_finding(None, limits, confidence)
+    found = memory_finding(judged.ratio, limits, confidence, difference_words(judged.difference))
+    if found is None or check is None or check.state == PASSED:
+        return found
+    if limits.larger is None:
+        return replace(found, is_said=False)
+    if check.void:
+        return Finding(INCONCLUSIVE, "peak memory differs between runs of the base too", "", found.estimate)
+    return _controlled(replace(found, rounds_needed=judged.rounds_needed), check, limits.larger, confidence)
 
 
 def _instructions(results: Results, pair: tuple[str, str], limits: Limits) -> Finding:
@@ -279,6 +325,33 @@ def quality_finding(change: Estimate, limits: Limits, confidence: float) -> Find
     """Judge the change of log10 of a figure of quality, of which smaller is better."""
     parts = error_parts(change.value, (change.low, change.high))
     return _against(change, parts, limits.worse, as_factor(limits.worse), confidence)
+
+
+def memory_finding(
+    ratio: Estimate | None, limits: Limits, confidence: float, difference: str = ""
+) -> Finding | None:
+    """Judge the ratio of peaks of new and base; without a limit it is fine, and said only where it differs.
+
+    Args:
+        ratio: None where it is not known.
+        limits: What the new side may cost.
+        confidence: That is wanted of the ratio.
+        difference: Bytes, in words.
+    """
+    if ratio is None:
+        unknown = Finding(INCONCLUSIVE, "no round has the peak memory of both sides")
+        return unknown if limits.larger is not None else None
+    figure, interval = memory_parts(ratio.value, (ratio.low, ratio.high))
+    parts = f"peak memory {figure}", ", ".join(filter(None, (interval, difference)))
+    if limits.larger is not None:
+        return _against(ratio, parts, 1 + limits.larger, as_ratio(1 + limits.larger), confidence)
+    band = 1 + _memory_band(limits)
+    differs = is_above(ratio, band, confidence) or is_below(ratio, 1 / band, confidence)
+    return Finding(FINE, *parts, ratio, is_said=differs)
+
+
+def _memory_band(limits: Limits) -> float:
+    return limits.larger if limits.larger is not None else limits.slower
 
 
 def _against(

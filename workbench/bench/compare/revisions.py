@@ -123,7 +123,7 @@ def compare_revisions(
         raise InvalidInputError(f"{options.folder} already holds results", remedy=Remedy.ANOTHER_FOLDER)
     with run_folder(bench.folder, []) as output, _prepared(options, say, step) as both:
         pairs = pairs_of(both, options.variants)
-        head = comparison_head(bench, both, pairs, options.limits.instructions)
+        head = comparison_head(bench, both, pairs, options.limits)
         interpreters = interpreters_of(both, pairs)
 
         def check(name: str, found: Mapping[str, Any]) -> None:

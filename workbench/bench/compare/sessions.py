@@ -15,6 +15,7 @@ from workbench.bench.compare.gate import (
     Limits,
     PairVerdict,
     Verdict,
+    memory_finding,
     quality_finding,
     speed_finding,
 )
@@ -31,6 +32,8 @@ class Measured:
     seconds: float
     figure: float | None
     """Its quality."""
+    peak: float | None
+    """Its peak memory in bytes; None where some run does not say it."""
 
 
 def compare_sessions(
@@ -83,9 +86,10 @@ def _judge(
     d = independent_shift([each.seconds for each in bases], [each.seconds for each in news], confidence)
     ratio = d.exp()
     speed = speed_finding(ratio, limits, confidence)
+    memory = _memory(bases, news, limits, confidence)
     figure = base[0].quality
     if figure is None:
-        return PairVerdict(variant, speed, None, None)
+        return PairVerdict(variant, speed, None, None, memory)
     figures = [[each.figure for each in side] for side in (bases, news)]
     known = [[value for value in side if value is not None and value >= 0] for side in figures]
     if any(len(some) < len(every) for some, every in zip(known, figures, strict=True)):
@@ -98,7 +102,16 @@ def _judge(
             found, **{name: getattr(found, name) / math.log(10) for name in ("value", "low", "high")}
         )
         quality = quality_finding(change, limits, confidence)
-    return PairVerdict(variant, speed, quality, None)
+    return PairVerdict(variant, speed, quality, None, memory)
+
+
+def _memory(
+    bases: Sequence[Measured], news: Sequence[Measured], limits: Limits, confidence: float
+) -> Finding | None:
+    peaks = [[each.peak for each in side if each.peak is not None] for side in (bases, news)]
+    if len(peaks[0]) < len(bases) or len(peaks[1]) < len(news):
+        return memory_finding(None, limits, confidence)
+    return memory_finding(independent_shift(peaks[0], peaks[1], confidence).exp(), limits, confidence)
 
 
 def _session(results: Results, variant: str) -> Measured | None:
@@ -107,6 +120,9 @@ def _session(results: Results, variant: str) -> Measured | None:
         return None
     figures = [run.quality.get(results.quality or "") for run in runs]
     known = [value for value in figures if value is not None]
+    peaks = [run.peak_rss_bytes for run in runs if run.peak_rss_bytes]
     return Measured(
-        median(run.seconds for run in runs), median(known) if len(known) == len(figures) else None
+        median(run.seconds for run in runs),
+        median(known) if len(known) == len(figures) else None,
+        median(peaks) if len(peaks) == len(runs) else None,
     )

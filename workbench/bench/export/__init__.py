@@ -58,7 +58,7 @@ def to_pyperf(results: Results) -> str:
 
 
 def to_bencher(results: Results) -> str:
-    """Return the Bencher Metric Format: latency in nanoseconds, and each figure of quality, with their intervals."""
+    """Return the Bencher Metric Format: latency in nanoseconds, peak memory in bytes, each figure of quality."""
     from workbench.bench.analysis.analysis import analyse
 
     names = _names(results)
@@ -71,12 +71,14 @@ def to_bencher(results: Results) -> str:
             measures["instructions"] = {"value": count}
         for figure, estimate in _qualities(results, comparison.variant).items():
             measures[_unique(figure, measures, MAX_MEASURE_BYTES)] = _metric(estimate)
+        if comparison.peak is not None:
+            measures[_unique("peak-memory", measures, MAX_MEASURE_BYTES)] = _metric(comparison.peak)
         found[names[comparison.variant]] = measures
     return _json(found)
 
 
 def to_github(results: Results) -> str:
-    """Return what github-action-benchmark takes as `customSmallerIsBetter`: seconds, and each figure of quality.
+    """Return what github-action-benchmark takes as `customSmallerIsBetter`: seconds, peak memory, figures of quality.
 
     The action compares by ratios; a figure that can be negative has none, and is left out.
     """
@@ -94,9 +96,13 @@ def to_github(results: Results) -> str:
         found.append(_entry(name, unit, comparison.value, factor, sentences.get(variant)))
         if (count := _instructions(results, variant)) is not None:
             found.append({"name": f"{name}: instructions", "unit": "instructions", "value": count})
-        for figure, estimate in _qualities(results, variant).items():
+        qualities = _qualities(results, variant)
+        for figure, estimate in qualities.items():
             if estimate.low >= 0:
                 found.append(_entry(f"{name}: {figure}", _one_line(figure), estimate, 1.0, None))
+        if comparison.peak is not None:
+            memory = _unique("peak memory", qualities, MAX_MEASURE_BYTES)
+            found.append(_entry(f"{name}: {memory}", "MB", comparison.peak, 1e-6, None))
     return _json(found)
 
 

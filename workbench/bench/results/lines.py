@@ -75,6 +75,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="exp
     budget_s: Above0 | None = None
     precision: Above0 | None = None
     rounds: Many | None = None
+    fail_larger: Above0 | None = None
+    """Of a comparison: how much its peak memory may grow, as a share, where it has a limit."""
     started: str
     pinned: dict[str, str] | None = None
     environment: Environment

@@ -6,6 +6,7 @@ prints cannot be taken for it. Setting a case up and judging its result are outs
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import resource
@@ -91,7 +92,7 @@ def measure_run(request: Mapping[str, Any]) -> dict[str, Any]:
     """Set a case up, time it, and judge its result: one value is discarded, and the others are reduced to one.
 
     Where the request has no number of loops, they and the number of values are found out here; with `calibrate`
-    nothing else is. The peak memory is read behind the first run: that of one set-up and one result.
+    nothing else is. The peak memory is that of the first run: of one set-up, as far as it is kept, and one result.
     """
     keep = (
         Path(request["keep"]).absolute() if request.get("keep") else None
@@ -100,6 +101,7 @@ def measure_run(request: Mapping[str, Any]) -> dict[str, Any]:
     variant, seed = request["variant"], request["seed"]
     case = suite.case(variant, seed)
     before, steal = resource.getrusage(resource.RUSAGE_SELF), steal_s()
+    forget_peak()
     timed = _timed(case)
     peak = peak_rss_bytes()
     if case.steps is not None or not request.get("discard", True):  # of steps, the first is what is discarded
@@ -193,19 +195,36 @@ def _cpu_s() -> float:
     return time.process_time() + programs.ru_utime + programs.ru_stime
 
 
-def peak_rss_bytes() -> int:
-    """Return the most memory that this process has had resident since its program was loaded, or a program it ran.
+def forget_peak() -> None:
+    """Let the peak of this process begin at what it has resident now, where the system can (proc(5), clear_refs)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_bytes(b"5")
 
-    Linux's `ru_maxrss` is that of whoever started it, where that was larger (getrusage(2), execve(2)).
+
+def peak_rss_bytes() -> int:
+    """Return the most memory that one process has had resident: this one, a child that runs, or one that has ended.
+
+    Processes are not added up: they share pages, and their peaks need not be at one time. Linux's `ru_maxrss` is that
+    of whoever started it, where that was larger (getrusage(2), execve(2)).
     """
     unit = 1 if sys.platform == "darwin" else 1024
-    programs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    own = _peak_of("self") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    children = [pid for path in Path("/proc/self/task").glob("*/children") for pid in _text(path).split()]
+    return max(own, ended, *map(_peak_of, children))
+
+
+def _peak_of(process: str) -> int:
+    """Return a process's peak in bytes; 0 where it is not known."""
+    lines = _text(Path(f"/proc/{process}/status")).splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _text(path: Path) -> str:
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        own = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return max(own, programs)
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
 
 
 def waited_s() -> float:

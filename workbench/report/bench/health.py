@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from workbench.bench.analysis.analysis import Analysis
 from workbench.bench.analysis.conditions import machine_of
+from workbench.bench.analysis.memory import is_doubtful
 from workbench.bench.analysis.verdict import PASSED
 from workbench.report.bench.rows import round_seconds
 from workbench.text import as_duration, as_percent, as_rough_share, as_speed, plural
@@ -27,7 +28,7 @@ class Health:
 
 def health_of(analysis: Analysis) -> list[Health]:
     """Return the strip of an experiment."""
-    return [control_of(analysis), *_machine(analysis), *_extent(analysis)]
+    return [control_of(analysis), *_memory(analysis), *_machine(analysis), *_extent(analysis)]
 
 
 def control_of(analysis: Analysis) -> Health:
@@ -39,6 +40,14 @@ def control_of(analysis: Analysis) -> Health:
     if check.state == PASSED:
         return Health(GOOD, what, f"inside the margin of {as_percent(check.delta)}", detail)
     return Health(DOUBTFUL, what, "too few rounds" if check.is_short else "too noisy to tell", detail)
+
+
+def _memory(analysis: Analysis) -> Sequence[Health]:
+    """Return the A/A control of memory where it has not passed."""
+    check = analysis.memory_check
+    if check is None or not is_doubtful(check):
+        return []
+    return [Health(BAD if check.void else DOUBTFUL, "A/A control of memory", check.state)]
 
 
 def _machine(analysis: Analysis) -> Sequence[Health]:

@@ -14,7 +14,7 @@ from workbench.bench.compare.gate import INCONCLUSIVE, ORDER, PairVerdict, Verdi
 from workbench.bench.results.results import Results
 from workbench.report.bench.headlines import headlines_of
 from workbench.report.bench.health import BAD, DOUBTFUL, health_of
-from workbench.report.bench.rows import notes_of, round_seconds, rows_of, table_of
+from workbench.report.bench.rows import HEADS, cells, filled, notes_of, round_seconds, rows_of
 from workbench.text import as_duration, as_rounds, as_seconds, for_markdown, printable, rounded_up, shortened
 
 MAX_BYTES, MAX_TABLE_BYTES = 60_000, 40_000
@@ -30,10 +30,10 @@ def experiment_markdown(analysis: Analysis) -> list[str]:
     if verdict is None:
         rows = rows_of(analysis)
         heads = [line.text for line in headlines_of(analysis, rows)]
-        return _fitted(heads, table_of(analysis, rows), [*notes_of(analysis), _health(analysis)])
+        return _fitted(heads, [HEADS, *map(cells, rows)], [*notes_of(analysis), _health(analysis)])
     times = {each.variant: as_seconds(each.value.value) for each in analysis.comparisons if each.value}
     pairs = analysis.results.head.pairs
-    table: list[Row] = [("verdict", "variant", "base", "new", "time", "error")]
+    table: list[Row] = [("verdict", "variant", "base", "new", "time", "error", "memory")]
     for pair in _ordered(verdict):
         base, new = pairs[pair.variant]
         verdict_cell, variant, *found = _cells(pair)
@@ -49,7 +49,7 @@ def experiment_markdown(analysis: Analysis) -> list[str]:
 
 def verdict_markdown(verdict: Verdict) -> list[str]:
     """Return the lines of a verdict on stored experiments."""
-    table = [("verdict", "variant", "time", "error"), *map(_cells, _ordered(verdict))]
+    table = [("verdict", "variant", "time", "error", "memory"), *map(_cells, _ordered(verdict))]
     notes = [verdict.note] if verdict.note is not None else []
     if verdict.verdict == INCONCLUSIVE and not notes:
         notes.append("What to do next: store more experiments of both sides, or measure both sides together.")
@@ -76,7 +76,8 @@ def _ordered(verdict: Verdict) -> list[PairVerdict]:
 def _cells(pair: PairVerdict) -> Row:
     found = (pair.speed, pair.instructions, pair.failures)
     speed = "; ".join(each.words for each in found if each is not None)
-    return pair.verdict, pair.variant, speed, pair.quality.words if pair.quality is not None else "–"
+    error = pair.quality.words if pair.quality is not None else "–"
+    return pair.verdict, pair.variant, speed, error, pair.memory.words if pair.memory is not None else ""
 
 
 def _sides(results: Results) -> list[str]:
@@ -116,7 +117,7 @@ def _fitted(heads: Sequence[str], table: Sequence[Row], notes: Sequence[str]) ->
     """Return all of it in lines that a comment has room for, and how much was left out."""
     lines = [f"### {_plain(heads[0])}", *(f"**{_plain(head)}**" for head in heads[1:]), ""]
     left = 0
-    for i, row in enumerate(table):
+    for i, row in enumerate(filled(table) if table else []):
         line = f"| {' | '.join(map(_plain, row))} |"
         if _size([*lines, line]) > MAX_TABLE_BYTES:
             left += 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from workbench.bench.analysis.analysis import Analysis, analyse
+from workbench.bench.analysis.memory import difference_words, memory_check_words, peak_words
 from workbench.bench.design.commentary import Commentary
 from workbench.bench.design.suite import shipped_suite
 from workbench.bench.results.results import FILE, Results
@@ -123,6 +124,8 @@ def _page(analysis: Analysis) -> str:
         rows=shown,
         speed_head=speeds.head if speeds is not None else None,
         error_head=errors.head if errors is not None else None,
+        has_memory=any(row.comparison.peak is not None for row in rows),
+        memory_check=memory_check_words(analysis.memory_check),
         has_needs=any(row.needs for row in rows),
         target=as_scientific(target) if target is not None else None,
         stepped=is_stepped(results),
@@ -164,6 +167,9 @@ def _shown(
     if c.quality is not None:
         error = f"{as_scientific(c.quality.value)} {interval(c.quality, as_scientific)}"
         facts.append((printable(results.quality or ""), error))
+    if c.peak is not None:
+        more = f", {difference_words(c.memory.difference)} on the baseline" if c.memory is not None else ""
+        facts.append(("peak memory", f"{peak_words(c.peak)}{more}"))
     if options := results.head.variants.get(c.variant):
         facts.append(
             ("options", ", ".join(f"{printable(k)}={printable(str(v))}" for k, v in options.items()))

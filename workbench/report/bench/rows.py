@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from workbench.bench.analysis.analysis import Analysis, VariantComparison
+from workbench.bench.analysis.memory import difference_words
 from workbench.bench.analysis.whole_run import WholeRun
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate
@@ -18,6 +19,7 @@ from workbench.text import (
     as_scientific,
     as_seconds,
     as_short_number,
+    as_size,
     error_parts,
     printable,
     rounded_up,
@@ -33,10 +35,8 @@ QUALITY_WORDS = {
     "not worse": "error not worse",
     "inconclusive": "error inconclusive",
 }
-HEADS = ("verdict", "variant", "time", "speed", "error", "needs")
+HEADS = ("verdict", "variant", "time", "speed", "instructions", "error", "memory", "needs")
 """Heads of the table in the terminal."""
-COUNTED_HEADS = (*HEADS[:4], "instructions", *HEADS[4:])
-"""The same of an experiment whose instructions were counted."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,13 @@ class BenchRow:
     speed: Words
     error: Words
     """Of the baseline its own figure, of others the change."""
+    memory: Words
+    """Of the baseline its own peak, of others the ratio."""
+    memory_difference: str
+    """In bytes, where the verdict is that it differs."""
     instructions: str
-    """Of the baseline their number, of others the ratio; a dash where only others are counted."""
+    """Of the baseline their number, of others the ratio; a dash where only others are counted,
+    and nothing where none is."""
     needs: str
     """What an inconclusive verdict would take."""
     whole: WholeRun | None
@@ -99,6 +104,11 @@ def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
         error = Words(as_scientific(c.quality.value))
     elif c.quality_verdict.change is not None:
         error = _figure(error_parts, c.quality_verdict.change)
+    memory = Words()
+    if is_baseline and c.peak is not None:
+        memory = Words(as_size(round(c.peak.value)))
+    elif c.memory is not None:
+        memory = Words(*c.memory.parts)
     return BenchRow(
         c,
         printable(c.variant),
@@ -107,6 +117,8 @@ def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
         as_seconds(c.value.value) if c.value is not None else "",
         speed,
         error,
+        memory,
+        difference_words(c.memory.difference) if c.memory is not None and c.memory.differs else "",
         _instructions(analysis.results, c.variant),
         _needs(analysis, c),
         analysis.whole_run(c),
@@ -115,6 +127,8 @@ def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
 
 
 def _instructions(results: Results, variant: str) -> str:
+    if not results.instructions:
+        return ""
     found, ratio = results.instructions.get(variant), results.instruction_ratio(variant)
     if found is not None and found.count is not None and (variant == results.baseline or ratio is None):
         return as_short_number(found.count)
@@ -171,23 +185,22 @@ def round_seconds(results: Results) -> list[float]:
 
 def as_text(analysis: Analysis) -> list[str]:
     """Return an experiment for a terminal: an aligned table, then what it is to be read with."""
-    table = table_of(analysis, rows_of(analysis))
-    used = [i for i in range(len(table[0])) if any(row[i] for row in table[1:])]
-    widths = {i: max(len(row[i]) for row in table) for i in used}
-    lines = ["  ".join(row[i].ljust(widths[i]) for i in used).rstrip() for row in table]
+    table = filled([HEADS, *map(cells, rows_of(analysis))])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
     return [*lines, *notes_of(analysis)]
 
 
-def table_of(analysis: Analysis, rows: Sequence[BenchRow]) -> list[Sequence[str]]:
-    """Return the table of the terminal and of Markdown, its heads first."""
-    if not analysis.results.instructions:
-        return [HEADS, *([*_speed_cells(row), str(row.error), row.needs] for row in rows)]
-    found = ([*_speed_cells(row), row.instructions, str(row.error), row.needs] for row in rows)
-    return [COUNTED_HEADS, *found]
+def filled(table: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return a table, its heads first, without the columns in which no row has anything."""
+    used = [i for i in range(len(table[0])) if any(row[i] for row in table[1:])]
+    return [[row[i] for i in used] for row in table]
 
 
-def _speed_cells(row: BenchRow) -> Sequence[str]:
-    return ", ".join(pill.text for pill in row.verdict), row.name, row.time, str(row.speed)
+def cells(row: BenchRow) -> Sequence[str]:
+    """Return a row of the table in the terminal, under `HEADS`."""
+    verdict, figures = ", ".join(pill.text for pill in row.verdict), (row.error, row.memory)
+    return verdict, row.name, row.time, str(row.speed), row.instructions, *map(str, figures), row.needs
 
 
 def notes_of(analysis: Analysis) -> list[str]:
@@ -195,7 +208,8 @@ def notes_of(analysis: Analysis) -> list[str]:
     notes = []
     for row in rows_of(analysis):
         whole = [f"the whole run: {row.whole.words()}"] if row.whole is not None else []
-        if said := "; ".join([*whole, *row.notes]):
+        memory = [f"peak memory {row.memory_difference} on the baseline"] if row.memory_difference else []
+        if said := "; ".join([*whole, *memory, *row.notes]):
             notes.append(f"{row.name}: {said}")
     return [*notes, *analysis.notes(), *instruction_notes(analysis.results)]
 

@@ -25,7 +25,6 @@ from workbench.text import (
     as_rough_share,
     as_scientific,
     as_seconds,
-    as_size,
     printable,
 )
 
@@ -90,7 +89,6 @@ def conditions_table(analysis: Analysis) -> PageTable:
         Column("processor", "processor time by wall time, the median: cores in use"),
         Column("switches", "involuntary context switches of a run, the median, and the highest"),
         Column("waits", "voluntary context switches of a run, the median"),
-        Column("peak memory", "resident, the median, and the highest"),
         Column("failed", "rounds in which it failed"),
         Column(
             "autocorrelation", "of the ratios of neighbouring rounds; near 0 where rounds are independent"
@@ -114,7 +112,7 @@ def conditions_table(analysis: Analysis) -> PageTable:
 
 def _machine_cells(runs: Sequence[Run]) -> list[Cell]:
     loads, switches = _numbers(runs, "load_1min"), _numbers(runs, "involuntary_switches")
-    waits, peaks = _numbers(runs, "voluntary_switches"), _numbers(runs, "peak_rss_bytes")
+    waits = _numbers(runs, "voluntary_switches")
     stolen, walls = _numbers(runs, "steal_s"), _numbers(runs, "wall_s")
     used = [run.cpu_s / run.wall_s for run in runs if run.cpu_s is not None and run.wall_s]
     share = sum(stolen) / sum(walls) if stolen and sum(walls) > 0 else None
@@ -124,7 +122,6 @@ def _machine_cells(runs: Sequence[Run]) -> list[Cell]:
         Cell(f"{statistics.median(used):.2f}", statistics.median(used)) if used else NOTHING,
         _middle(switches, "{:,.0f}".format),
         Cell(f"{statistics.median(waits):,.0f}", statistics.median(waits)) if waits else NOTHING,
-        _middle(peaks, lambda value: as_size(round(value))),
     ]
 
 
