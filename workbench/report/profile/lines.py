@@ -10,12 +10,13 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from workbench.capture.sources import functions_in
 from workbench.profile import HotLine, LineSamples, LineWork, Overview, Profile, SampledShare
 from workbench.render.scripts import bundle
 from workbench.report.pages import TEMPLATES
 from workbench.report.profile.line_rows import WORK_WORDS
 from workbench.report.profile.run import ProfileRun
-from workbench.report.profile.source_lines import functions_in, source_of
+from workbench.report.profile.source_lines import source_of
 from workbench.text import json_for_markup, printable, shown_path
 
 Int64 = NDArray[np.int64]
