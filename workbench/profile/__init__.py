@@ -61,7 +61,7 @@ from workbench.profile._record import (
 from workbench.profile._redact import Redaction
 from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._scope_bytes import line_bytes, scope_bytes, traced_peak
+from workbench.profile._scope_bytes import held, line_bytes, scope_bytes, traced_peak
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
     ScopeCost,
@@ -141,6 +141,7 @@ __all__ = [
     "drop_idle",
     "durations",
     "frame_times",
+    "held",
     "in_scopes",
     "is_import_or_startup",
     "is_interpreter",

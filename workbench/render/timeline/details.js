@@ -7,6 +7,7 @@ import { samplesBetween } from "./samples.js";
 import { exactly, sampledAmount, sampledShare, timeText } from "./times.js";
 
 const RATES = { flops: "FLOP/s", flop: "FLOP/s", bytes: "B/s" };
+const MEMORY = "memory: "; // begins the names of numbers that are traced memory
 const SHOWN = 12; // frames of a stack
 const MOMENT = 1e6; // nanoseconds: to so much the moment of a reading is worth stating
 
@@ -30,6 +31,7 @@ function workOf(data, i) {
     if (box[at] !== i) continue;
     const rate = RATES[name.toLowerCase()];
     if (rate && data.length[i] > 0) lines.push(scaled((value[at] / data.length[i]) * 1e9, rate) + " · " + scaled(value[at], rate.slice(0, -2)));
+    else if (name.startsWith(MEMORY)) lines.push(name + " " + amount(value[at], "bytes"));
     else lines.push(name + " " + value[at].toLocaleString("en", { maximumSignificantDigits: 7 }));
   }
   return lines;
