@@ -12,6 +12,7 @@ from workbench.capture.samplers import FILES
 from workbench.capture.warnings import CaptureWarning, Warn, WarningCode
 from workbench.errors import InvalidInputError, Remedy
 from workbench.eventlog import is_recording, read_recording
+from workbench.eventlog.traces import has_snapshots
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile
 from workbench.scopes import layout
@@ -40,6 +41,11 @@ def _runs(pid: int) -> bool:
     return os.path.exists(f"/proc/{pid}/exe")  # noqa: PTH110  never raises
 
 
+def rank_of(output: OutputFolder) -> int | None:
+    """Return which rank of a parallel job writes to a folder; None where it is no job."""
+    return None if output.member is None else output.member.rank
+
+
 def rank_prefix(output: OutputFolder) -> str:
     """Return what the names of files begin with that each rank has for itself."""
     return "" if output.member is None else f"{RANKS}/{output.member.rank}/"
@@ -65,14 +71,15 @@ def collect_recording(output: OutputFolder, warn: Warn) -> Profile | None:
         warn(CaptureWarning(WarningCode.RECORDING_GONE, {"folder": str(folder)}, (Remedy.ANOTHER_FOLDER,)))
         return None
     try:
-        rank = None if output.member is None else output.member.rank
-        profile = read_recording(folder, rank=rank)
+        profile = read_recording(folder, rank=rank_of(output))
     except InvalidInputError as error:
         warn(CaptureWarning(WarningCode.UNREADABLE, {"reason": str(error)}))
         return None
     if damaged := profile.recording.damaged:
         warn(CaptureWarning(WarningCode.DAMAGED, {"damaged": damaged, "folder": str(folder)}))
-    elif not any(track.spans is not None or track.samples is not None for track in profile.tracks):
+    elif not has_snapshots(folder) and not any(
+        track.spans is not None or track.samples is not None for track in profile.tracks
+    ):
         if output.member is None:  # else the other ranks record there
             output.remove_recording(RECORDING)
         return None

@@ -17,6 +17,7 @@ from io import FileIO
 from pathlib import Path
 
 from workbench.capture import autostart
+from workbench.capture.allocations import read_allocations
 from workbench.capture.cells import NotebookCell
 from workbench.capture.collect import (
     RANKS,
@@ -25,12 +26,13 @@ from workbench.capture.collect import (
     has_spans,
     keep_sampler_files,
     let_children_end,
+    rank_of,
     rank_prefix,
     say_what_runs_on,
 )
 from workbench.capture.command import check, split
 from workbench.capture.load import RECORDING
-from workbench.capture.samplers import FILES, NONE, Sampling, usable_samplers
+from workbench.capture.samplers import FILES, NONE, TRACEMALLOC, Sampling, usable_samplers
 from workbench.capture.samplers.base import (
     ProgramRun,
     Request,
@@ -40,10 +42,11 @@ from workbench.capture.samplers.base import (
     Stopping,
 )
 from workbench.capture.signals import Signals
+from workbench.capture.sources import read_file
 from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode, load_warning, sample_warnings
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, samples_only, without_samples
+from workbench.profile import Allocations, Profile, samples_only, without_samples
 from workbench.scopes import layout
 from workbench.scopes.environment import (
     FOLDER_VARIABLE,
@@ -117,6 +120,8 @@ class Capture:
     """Whether the samples have the clock of the recording."""
     cells: tuple[NotebookCell, ...] = ()
     """Those of a notebook, by whose names their frames go."""
+    allocations: Allocations | None = None
+    """What it allocated, where its memory was traced."""
 
     @property
     def samples(self) -> Profile | None:
@@ -206,6 +211,13 @@ def _run(
             say_what_runs_on(options.folder, pid, recorded, warn)
             if (busy := load_warning(load, ended - started)) and (recorded or found.profile) is not None:
                 warn(busy)
+            allocations = None
+            if options.sampling.sampler == TRACEMALLOC and recorded is not None:
+                allocations = read_allocations(logs, recorded, read_file, rank=rank_of(folder))
+            if allocations is not None and not all(
+                each.is_whole for each in allocations.processes if each.pid == pid
+            ):
+                warn(CaptureWarning(WarningCode.SNAPSHOT_EARLY))
             for warning in () if found.profile is None else sample_warnings(found.profile, usable_cores()):
                 warn(warning)
     return Capture(
@@ -221,6 +233,7 @@ def _run(
         program_seconds=ended - started - waited,
         stopped_by=signals.first,
         one_clock=found.one_clock,
+        allocations=allocations,
     )
 
 

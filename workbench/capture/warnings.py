@@ -47,6 +47,7 @@ class WarningCode(Enum):
     RUNS_ON = "runs-on"
     SCOPES_KEPT = "scopes-kept"
     SCOPES_ONLY = "scopes-only"
+    SNAPSHOT_EARLY = "snapshot-early"
     STILL_RECORDED = "still-recorded"
     UNREAD = "unread"
     UNREADABLE = "unreadable"
@@ -80,6 +81,8 @@ _TEXTS = {
     "{folder}` shows what their scopes record later",
     WarningCode.SCOPES_KEPT: "the scopes are recorded",
     WarningCode.SCOPES_ONLY: "only scopes are recorded",
+    WarningCode.SNAPSHOT_EARLY: "no snapshot of memory was taken at the program's end (it was killed, or left by "
+    "os._exit): lines and stacks are of an earlier moment, if there are any",
     WarningCode.STILL_RECORDED: "the program is recorded until it comes to the call that ends it, and then by nobody",
     WarningCode.UNREAD: "py-spy could not read the program's stack for a part of the time (did it exec another "
     "program, or was it stopped?): samples are of the rest",

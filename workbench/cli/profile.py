@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
+from click.core import ParameterSource
 
 from workbench.capture.command import split
-from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName, Sampling
+from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, TRACEMALLOC, SamplerName, Sampling
 from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say, say_error, say_warning, terminal_width
 from workbench.cli._settings import HELP
@@ -31,6 +32,7 @@ Examples:
   workbench profile --repeat 8 -o before fit.py      8 profiles, before/1 to before/8, for workbench diff
   workbench profile --suite reference         every variant, and profiles/index.html
   workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost/
+  workbench profile --memory fit.py           what it allocates, by scope and line, and what leaks
   workbench profile --pid 1234 --seconds 10   a program that runs already, in profiles/fit-1234/
 
 Options of workbench come before the program, the program's own after it. Its streams and exit code pass
@@ -99,6 +101,7 @@ class _ProgramCommand(click.Command):
     type=click.FloatRange(min=0),
     help="With --pid: how long, by default until Ctrl-C. With --suite: of repeating the training.  [default: 4]",
 )
+@click.option("--memory", is_flag=True, help="Trace memory instead of sampling; the program runs slower.")
 @click.option(
     "--cost", is_flag=True, help="Run the program several times to measure what profiling costs it."
 )
@@ -121,6 +124,7 @@ def command(
     suite: str | None,
     pid: int | None,
     seconds: float | None,
+    memory: bool,
     cost: bool,
     runs: int | None,
     as_json: bool,
@@ -138,12 +142,15 @@ def command(
     if repeat is not None and (cost or suite is not None or summary):
         other = "--cost" if cost else f"--suite {suite}" if suite is not None else "--summary"
         raise InvalidInputError(f"--repeat {repeat} is of profiles of one program: leave out {other}")
-    sampling = Sampling(cast("SamplerName", sampler), rate, native)
+    if memory:
+        _check_memory(suite, repeat, cost=cost)
+    sampling = Sampling(cast("SamplerName", TRACEMALLOC if memory else sampler), rate, native)
     if pid is not None:
         others = {
             "--cost": cost,
             f"--suite {suite}": suite is not None,
             f"--repeat {repeat}": repeat is not None,
+            "--memory": memory,
             " ".join(program[:1]): bool(program),
         }
         for other in (words for words, is_given in others.items() if is_given):
@@ -175,6 +182,21 @@ def command(
     if repeat is not None:
         sys.exit(_profile_repeatedly(options, repeat))
     sys.exit(_profile_program(options, summary=summary))
+
+
+def _check_memory(suite: str | None, repeat: int | None, *, cost: bool) -> None:
+    """Raise `InvalidInputError` where something was given that --memory does not go with."""
+    context = click.get_current_context()
+    given = [
+        f"--{name}"
+        for name in ("sampler", "rate", "native")
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise InvalidInputError(f"--memory runs the program without a sampler: leave out {given[0]}")
+    others = {"--cost": cost, f"--suite {suite}": suite is not None, f"--repeat {repeat}": repeat is not None}
+    for other in (words for words, is_given in others.items() if is_given):
+        raise InvalidInputError(f"--memory is of one run of one program: leave out {other}")
 
 
 def _profile_repeatedly(options: CaptureOptions, count: int) -> int:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.eventlog.live_log import NO_EVENTS, Life, LiveLog, LiveProcess
-from workbench.eventlog.log_files import NOT_SCOPES, segment_order
+from workbench.eventlog.log_files import NOT_SCOPES, segments
 from workbench.profile import Frame
 from workbench.scopes import layout, manifests
 
@@ -174,7 +174,7 @@ class LiveRecording:
             changed_ns = self.folder.stat().st_mtime_ns
             if changed_ns == self._changed_ns:
                 return
-            paths = sorted(self.folder.glob(f"*{layout.SUFFIX}"), key=segment_order)
+            paths = segments(self.folder)
         except OSError:
             return
         self._changed_ns = changed_ns

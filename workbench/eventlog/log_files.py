@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -102,6 +103,13 @@ class ProcessLog:
     damaged: int = 0
     """Number of damaged places; a segment is read up to its first one."""
 
+    @property
+    def command(self) -> str:
+        """What the process was started with, in words, and which rank it was."""
+        command, rank = self.facts.get("command"), self.facts.get("rank")
+        of_rank = f"rank {rank}: " if isinstance(rank, int) else ""
+        return of_rank + shlex.join(map(str, command)) if isinstance(command, list) else of_rank
+
     @cached_property
     def has_name(self) -> NDArray[np.bool_]:
         """(ids + 1,) whether each id has a name; the last entry, for all larger ids, is false."""
@@ -118,12 +126,18 @@ def read_process_logs(folder: Path) -> list[ProcessLog]:
         InvalidInputError: A segment is of another version.
     """
     logs: dict[str, ProcessLog] = {}
-    for path in sorted(folder.glob(f"*{layout.SUFFIX}"), key=segment_order):
+    for path in segments(folder):
         _read_segment(path, logs)
     return sorted(logs.values(), key=lambda log: log.start_ns)
 
 
-def segment_order(path: Path) -> tuple[str, bool, int, str]:
+def segments(folder: Path) -> list[Path]:
+    """Return the segments of a recording by process and number, samples last, without the snapshots of memory."""
+    found = folder.glob(f"*{layout.SUFFIX}")
+    return sorted((path for path in found if "-m" not in path.stem), key=_segment_order)
+
+
+def _segment_order(path: Path) -> tuple[str, bool, int, str]:
     """Return a key that sorts by process, then samples last, then by number."""
     key, _, rest = path.stem.rpartition("-")
     digits = rest.lstrip("ets")
@@ -133,7 +147,7 @@ def segment_order(path: Path) -> tuple[str, bool, int, str]:
 
 def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
     key = path.stem.rpartition("-")[0]
-    data = _content(path)
+    data = content_of(path)
     if not any(data[: len(layout.MAGIC)]):  # the process was killed while it made this segment
         return
     if len(data) < layout.HEADER_SIZE or data[:8] != layout.MAGIC:
@@ -141,7 +155,7 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
         return
     log = logs[key] = with_header(logs.get(key), key, data, path)
     segment = SampleSegment()
-    for kind, track, start, stop in _chunks(data, log):
+    for kind, track, start, stop in chunks(data, log):
         if kind == layout.CHUNK_TEXT:
             read_texts(data, start, stop, log, segment)
         elif kind == layout.CHUNK_EVENTS:
@@ -180,7 +194,7 @@ def with_header(log: ProcessLog | None, key: str, header: bytes, path: Path) -> 
     return log
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """Return a segment up to the size that its header states."""
     try:
         if not path.is_file():
@@ -211,7 +225,7 @@ def _json_object(data: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _chunks(data: bytes, log: ProcessLog) -> Iterator[tuple[int, int, int, int]]:
+def chunks(data: bytes, log: ProcessLog) -> Iterator[tuple[int, int, int, int]]:
     """Yield (kind, track, start, stop) of each chunk's content."""
     at = layout.HEADER_SIZE
     while at + layout.CHUNK.size <= len(data):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -198,7 +197,7 @@ class _Process:
                 f"{name} (out of order)" if i else name,
                 pid=self.log.pid,
                 tid=ident if isinstance(ident, int) else track,
-                process=self._command(),
+                process=self.log.command,
                 spans=spans,
                 samples=None if i else samples,
                 counters=() if i else counters,
@@ -222,14 +221,9 @@ class _Process:
             f"{name} › {task}" if task else name,
             pid=self.log.pid,
             tid=ident if isinstance(ident, int) else thread.tid,
-            process=self._command(),
+            process=self.log.command,
             samples=thread.samples,
         )
-
-    def _command(self) -> str:
-        command, rank = self.log.facts.get("command"), self.log.facts.get("rank")
-        of_rank = f"rank {rank}: " if isinstance(rank, int) else ""
-        return of_rank + shlex.join(map(str, command)) if isinstance(command, list) else of_rank
 
     def _parent_path(self, number: int) -> list[int] | None:
         """Return the frames of a remote parent's path; None for the id of another scope."""

@@ -61,6 +61,7 @@ from workbench.profile._record import (
 from workbench.profile._redact import Redaction
 from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
+from workbench.profile._scope_bytes import held, line_bytes, scope_bytes, traced_peak
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
     ScopeCost,
@@ -140,6 +141,7 @@ __all__ = [
     "drop_idle",
     "durations",
     "frame_times",
+    "held",
     "in_scopes",
     "is_import_or_startup",
     "is_interpreter",
@@ -148,6 +150,7 @@ __all__ = [
     "is_own",
     "join",
     "keep_tracks",
+    "line_bytes",
     "neighbours",
     "outermost",
     "outside_scopes",
@@ -157,6 +160,7 @@ __all__ = [
     "runs_modules",
     "samples_only",
     "scaled",
+    "scope_bytes",
     "scope_costs",
     "scope_overhead",
     "scope_samples",
@@ -165,6 +169,7 @@ __all__ = [
     "share_of_whole",
     "thin",
     "time_inside",
+    "traced_peak",
     "without_samples",
     "workers_idle",
 ]

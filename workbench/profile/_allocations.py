@@ -24,19 +24,30 @@ class Leak:
     calls: int
     """Calls of that half, over all processes."""
     left: BytesPerCall
-    """Traced memory at a call's exit less that at its entry: what the call itself left. It may be freed later."""
+    """Traced memory at a call's exit less that at its entry: what the call left. Its caller may free it."""
     growth: BytesPerCall
     """Traced memory at a call's exit less that at the exit of the call before: what stayed, wherever it was made."""
+    stays: bool | None
+    """Whether what the scope holds at the last snapshot is as much as its calls left, or as many blocks as these calls:
+    else they left it to their callers, and the growth is from elsewhere. None: there is no snapshot."""
 
     @property
     def is_leak(self) -> bool:
-        """Whether calls leave bytes behind that stay: both intervals are above zero."""
-        return self.left.low > 0 and self.growth.low > 0
+        """Whether calls leave bytes behind that stay: both intervals are above zero, and the scope holds them."""
+        return self.left.low > 0 and self.growth.low > 0 and self.stays is not False
+
+    @property
+    def per_call(self) -> BytesPerCall:
+        """What a call leaves that stays: the smaller of the two."""
+        return min(self.left, self.growth, key=lambda each: each.mean)
 
 
 @dataclass(frozen=True)
 class LineBytes:
-    """Bytes that one line of source allocated, the line on top of the traceback, and blocks of them."""
+    """Bytes that one line of source allocated, and blocks of them.
+
+    It is the innermost line of the program's own code on the traceback; without one, the function on top and line 0.
+    """
 
     file: str
     line: int
@@ -56,12 +67,12 @@ class ScopeBytes:
 
     name: str
     calls: int
-    """Those that ended, which alone have figures."""
+    """Those that ended, which alone have figures, and were not inside another of the same scope."""
     net_bytes: int
     """The process's traced memory at exits less that at entries, summed: what calls left behind. It is negative where
     they freed more than they made."""
     shared_calls: int
-    """Calls during which other threads or tasks of the process had scopes open: bytes of theirs are in `net_bytes`."""
+    """Calls at whose entry or exit another thread or task had a scope open: what that made counts too."""
     peak_bytes: int
     """The largest traced memory of the process while a call was open, above that at its entry; of all threads."""
     held_bytes: int | None
@@ -70,9 +81,9 @@ class ScopeBytes:
     held_at_peak_bytes: int | None
     """The same at the snapshots nearest the peaks; None: there is none."""
     leak: Leak | None
-    """None where fewer than 16 calls ended that ran beside no scope of another thread."""
+    """None where there are fewer than 16 calls that are not shared."""
     lines: tuple[LineBytes, ...]
-    """The lines that hold `held_bytes`, most bytes first, the program's own line of each traceback; at most ten."""
+    """The lines that hold `held_bytes`, most bytes first; at most ten."""
 
     @property
     def net_per_call(self) -> float:
@@ -116,6 +127,8 @@ class Allocations:
 
     @property
     def leaks(self) -> Sequence[ScopeBytes]:
-        """The scopes that leak, by what they leave behind in all, most first."""
-        found = [row for row in self.scopes if row.leak is not None and row.leak.is_leak]
-        return sorted(found, key=lambda row: -row.net_bytes)
+        """The scopes that leak, by what their calls leave behind that stays, most first."""
+        found = [
+            (row.leak.per_call.mean * row.calls, row) for row in self.scopes if row.leak and row.leak.is_leak
+        ]
+        return [row for _, row in sorted(found, key=lambda pair: -pair[0])]

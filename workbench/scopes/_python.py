@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.scopes import _decorate, layout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import CodeType
     from typing import Protocol, Self
 
@@ -131,8 +132,8 @@ class Recorder:
             self._close(track, top)
         return track
 
-    def enter(self, opened: scope, frame: Any) -> None:
-        """Open a scope on the current track; `frame` is the caller's."""
+    def enter(self, opened: scope, frame: Any) -> _OpenScope | None:
+        """Open a scope on the current track and return it, None where the log fails; `frame` is the caller's."""
         try:
             track = self.track()
             call_site = (frame.f_code, frame.f_lasti) if opened.code is None else (opened.code, -1)
@@ -152,13 +153,14 @@ class Recorder:
         except Exception as error:  # an error of the log ends the recording, never the program
             if not self.journal.failed(error):
                 raise
-            return
+            return None
         level.at, level.start = at, start
         opened.opened_in = self
         cell[0:1] = name
         cell[1:2] = stamp
         track.open[depth:] = (level,)
         track.turn = turn + 1
+        return level
 
     def leave(self, opened: scope, frame: Any) -> None:
         """Close a scope; `frame` is the caller's."""
@@ -182,9 +184,13 @@ class Recorder:
             raise raised
 
     def _close(self, track: RecorderTrack, level: _OpenScope) -> None:
-        work = level.scope.work or {}
+        work = self.numbers(level)
         values = [(_bits(v), self.journal.intern(key, None, 0), layout.FLAG_VALUE) for key, v in work.items()]
         self.write(track, [*values, (level.start, level.name, 0)], level)
+
+    def numbers(self, level: _OpenScope) -> Mapping[str, float]:
+        """Return the numbers that go into the log with a scope that ends now."""
+        return level.scope.work or {}
 
     def write(
         self, track: RecorderTrack, records: list[tuple[int, int, int]], closing: _OpenScope | None = None

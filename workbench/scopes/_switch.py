@@ -30,6 +30,7 @@ def start(folder: str, manifest: Manifest, *, sampling: str = "") -> Journal:
         log = LogWriter(folder, manifest.identity, manifest.limits)
         journal = Journal(log)
         journal.sampling = sampling
+        _trace(journal)
         scope_cost.write(journal)
     except OSError as error:
         if log is not None:
@@ -54,12 +55,20 @@ def end(journal: Journal | None = None) -> None:
         return
     if journal is active:
         activate(None)
+        if (memory := sys.modules.get("workbench.scopes._memory")) is not None:
+            memory.finish(journal.recorder)
         with suppress(OSError):  # the disk is full; what was recorded is there
             scope_cost.write(journal)
     if sampler is not None:
         sampler.stop(journal)
     journal.forget()
     journal.log.end()
+
+
+def _trace(journal: Journal) -> None:
+    """Trace the memory of this process if it is to be traced."""
+    if (memory := sys.modules.get("workbench.scopes._memory")) is not None:  # which `engine` has loaded
+        memory.begin(journal.recorder, journal.log)
 
 
 def _sample(journal: Journal) -> None:
@@ -95,6 +104,7 @@ def _successor(parent: Journal) -> Journal | None:
         return None
     journal.log.inherited = True
     journal.sampling = parent.sampling
+    _trace(journal)
     return journal
 
 

@@ -28,7 +28,7 @@ HEADER_INFO_AT = 128
 
 CHUNK = Struct("<IIQII")
 """size with this header (0: end of the used part), kind, track, zero, zero"""
-CHUNK_TEXT, CHUNK_EVENTS, CHUNK_OPEN, CHUNK_SAMPLES, CHUNK_SAMPLER = 1, 2, 3, 4, 5
+CHUNK_TEXT, CHUNK_EVENTS, CHUNK_OPEN, CHUNK_SAMPLES, CHUNK_SAMPLER, CHUNK_TRACES = 1, 2, 3, 4, 5, 6
 
 TEXT = Struct("<IIQ")
 """bytes of text plus one (0: end of the used part; written last), kind, id; the text follows, padded to 8"""
@@ -66,6 +66,10 @@ SAMPLE_CODE = Struct("<IIII")
 SAMPLER_STATE = Struct("<16Q")
 """period, start, last tick, ticks, samples, unknown, cut, signals, interrupted system calls, ns in handlers, ns of the
 helper, incomplete frames, samples without room, signal, whether with native frames, end"""
+
+MEMORY_ENTRY, MEMORY_LEFT, MEMORY_PEAK = "memory: at entry", "memory: left", "memory: peak"
+"""Names of numbers that scopes have where memory is traced, in bytes: traced memory of the process at the entry; at the
+exit less that; and the largest while the scope was open, less that."""
 
 MAX_DEPTH = 0xFFFF
 """Depths are capped here; deeper scopes keep their intervals and are nested by time."""

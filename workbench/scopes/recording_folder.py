@@ -195,7 +195,7 @@ def _is_segment(path: str, name: str) -> bool:
         and pid.isdigit()
         and 0 < len(start) <= 20
         and not set(start) - set("0123456789abcdef")
-        and rest[:1] in ("e", "s", "t")
+        and rest[:1] in ("e", "m", "s", "t")
         and len(rest) >= 5
         and rest[1:].isascii()
         and rest[1:].isdigit()

@@ -8,10 +8,12 @@ from typing import Final, Literal
 
 from workbench.errors import InvalidOptionError
 
-SamplerName = Literal["auto", "in-process", "py-spy", "pyinstrument", "none"]
+SamplerName = Literal["auto", "in-process", "py-spy", "pyinstrument", "tracemalloc", "none"]
 IN_PROCESS: Final = "in-process"
 PY_SPY: Final = "py-spy"
 PYINSTRUMENT: Final = "pyinstrument"
+TRACEMALLOC: Final = "tracemalloc"
+"""Not a sampler: memory is traced in a run without samples."""
 NONE: Final = "none"
 TRACE, SESSION = "py-spy.speedscope.json", "pyinstrument.json"
 FILES = (TRACE, SESSION)
@@ -54,6 +56,7 @@ _CLASSES = {
     IN_PROCESS: ("in_process", "InProcess"),
     PY_SPY: ("py_spy", "PySpy"),
     PYINSTRUMENT: ("pyinstrument", "Pyinstrument"),
+    TRACEMALLOC: ("tracemalloc", "Tracemalloc"),
 }
 
 

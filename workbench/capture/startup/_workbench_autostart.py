@@ -9,7 +9,7 @@ import os
 import sys
 
 VARIABLES = frozenset({"WORKBENCH_SAMPLE", "WORKBENCH_START", "WORKBENCH_TRACER"})
-SINGLE = frozenset({"threading"})
+SINGLE = frozenset({"threading", "_tracemalloc"})
 """Modules of which a process can have only one."""
 
 

@@ -24,6 +24,7 @@ from workbench.render.flamegraph.flamegraph import flamegraph_svg
 from workbench.report.profile.downloads import Download, write_formats
 from workbench.report.profile.facts import count_spans
 from workbench.report.profile.line_rows import files_of_lines
+from workbench.report.profile.memory import files_of_bytes, memory_json
 from workbench.report.profile.overview import RunOverview, overview_of
 from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
@@ -80,7 +81,9 @@ def write_profile_files(
             shown = shown or overview_of(run)
             for file in (*page_names(), SUMMARY, SOURCES):
                 output.remove(file)
-            run = replace(run, sources=copied_sources(run, files_of_lines(shown.found.lines)))
+            by_bytes = () if run.allocations is None else run.allocations.lines
+            shown_files = [*files_of_lines(shown.found.lines), *files_of_bytes(by_bytes)]
+            run = replace(run, sources=copied_sources(run, shown_files))
             cells = {cell.file: cell.name for cell in capture.cells}
             files = write_formats(run, output)
             if run.sources or cells:
@@ -140,6 +143,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "sampler_runs": [] if merged is None else [asdict(run) for run in merged.recording.samplers],
         "one_clock": capture.one_clock,
         "source": capture.options.source,
+        "memory": None if capture.allocations is None else memory_json(capture.allocations),
         "outside_scopes": _of_outside(sampled),
         **_of_scopes(capture.scopes, sampled),
     }

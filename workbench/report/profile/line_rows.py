@@ -98,5 +98,10 @@ def text_rows(run: ProfileRun, lines: Sequence[HotLine], width: int | None = Non
 
 def source_line(run: ProfileRun, line: HotLine) -> str:
     """Return the text of a line, empty where it is not known."""
-    lines, _ = source_of(run, line.file)
-    return shortened(printable(lines[line.line - 1].strip()), NAME) if line.line <= len(lines) else ""
+    return source_text(run, line.file, line.line)
+
+
+def source_text(run: ProfileRun, file: str, line: int) -> str:
+    """Return the text of the line of a file, from 1; empty where it is not known."""
+    lines, _ = source_of(run, file)
+    return shortened(printable(lines[line - 1].strip()), NAME) if 0 < line <= len(lines) else ""

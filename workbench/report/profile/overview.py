@@ -19,6 +19,7 @@ from workbench.profile import (
 )
 from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.line_rows import NAME, column_words, line_rows, source_line, text_rows
+from workbench.report.profile.memory import memory_json, memory_markdown, memory_text
 from workbench.report.profile.run import ProfileRun, duration_ns, took
 from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.tables import scopes_cost_ns
@@ -85,6 +86,8 @@ class RunOverview:
     rows: tuple[OverviewRow, ...]
     lines: tuple[HotLine, ...]
     warnings: tuple[str, ...]
+    top: int = DEFAULT_TOP
+    """How many rows there are at most."""
 
 
 def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = None) -> RunOverview:
@@ -109,6 +112,7 @@ def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = 
         tuple(_rows(found, top)),
         tuple(line for line in found.lines if line.of_all.share >= MIN_SHARE)[: min(top, MAX_LINES)],
         tuple(diagnostics(run)),
+        top,
     )
 
 
@@ -162,6 +166,8 @@ def headline(shown: RunOverview) -> str:
     """Return one line on the run: how long it took, how much was sampled, and what profiling cost."""
     run = shown.run
     words = [took(run)]
+    if run.allocations is not None:
+        words.append("memory traced: these are not the program's own times")
     if run.returncode:
         words.append(f"exit code {run.returncode}")
     if shown.found.samples:
@@ -212,6 +218,9 @@ def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
         return [text] if width is None else wrap(text, width, subsequent_indent="  ", break_long_words=False)
 
     found = [*folded(headline(shown)), *folded(answer(shown))]
+    if shown.run.allocations is not None:
+        for line in memory_text(shown.run, shown.run.allocations, shown.top):
+            found += folded(line) if not line.startswith(" ") else [line]
     if rows := bars(shown):
         heads = columns(rows)
         found += ["", _cells(heads, heads) if heads else "     share"]
@@ -278,6 +287,8 @@ def as_markdown(shown: RunOverview) -> list[str]:
         for row in rows:
             name = "&nbsp;&nbsp;" * row.depth + for_markdown(row.name)
             found.append(f"| {name} | {' | '.join([*row.cells(heads), row.share])} |")
+    if shown.run.allocations is not None:
+        found += memory_markdown(shown.run, shown.run.allocations, shown.top)
     if lines := line_rows(shown.run, shown.lines):
         heads = ["share of samples", *column_words(shown.lines)]
         found += ["", f"| line | {' | '.join(heads)} | source |", f"|---|{'---:|' * len(heads)}---|"]
@@ -330,6 +341,7 @@ def as_json(shown: RunOverview) -> dict[str, object]:
             }
             for line in shown.lines
         ],
+        "memory": None if run.allocations is None else memory_json(run.allocations, shown.top),
         "warnings": list(shown.warnings),
     }
 

@@ -71,6 +71,11 @@ def read_set(path: Path) -> ProfileSet:
 
 def _member(path: Path) -> MemberProfile:
     run: ProfileRun = read_run(path)
+    if run.allocations is not None:
+        raise InvalidInputError(
+            f"{path} is a profile of memory, whose times are those of a traced program: compare profiles of time, or "
+            "the bytes that workbench show prints as JSON"
+        )
     known = [each for each in (run.scopes, run.samples) if each is not None]
     warnings = dict.fromkeys(line for each in known for line in each.file.warnings)
     return MemberProfile(

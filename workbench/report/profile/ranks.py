@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from workbench.capture.allocations import read_allocations
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
 from workbench.capture.load import RECORDING, SAMPLES
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, Sampling, in_process
+from workbench.capture.sources import read_file
 from workbench.capture.warnings import CaptureWarning, WarningCode
 from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording, read_recording
@@ -87,6 +89,7 @@ def capture_of_ranks(folder: Path) -> Capture:
         sampling_failed=any(facts.sampling_failed for facts in known.values()),
         warnings=tuple(warnings),
         one_clock=one_clock,
+        allocations=read_allocations(folder / RECORDING, recorded, read_file),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workbench.profile import Profile, Redaction
+from workbench.profile import Allocations, LineBytes, Profile, Redaction
 from workbench.report.profile.run import ProfileRun
 
 
@@ -14,7 +14,8 @@ def redacted(run: ProfileRun, redaction: Redaction) -> ProfileRun:
     Raises:
         InvalidInputError: It has too many of them.
     """
-    profiles = (run.scopes, run.samples, run.together)
+    traced = () if run.allocations is None else (run.allocations.end, run.allocations.peak)
+    profiles = (run.scopes, run.samples, run.together, *traced)
     for profile in profiles:
         if profile is not None:
             redaction.learn(profile)
@@ -38,4 +39,23 @@ def redacted(run: ProfileRun, redaction: Redaction) -> ProfileRun:
         cost=replace(run.cost, sentence=redaction.text(run.cost.sentence)) if run.cost and known else None,
         old=redaction.text(run.old),
         sources={},
+        allocations=None if run.allocations is None else _allocations(run.allocations, redaction),
+    )
+
+
+def _allocations(found: Allocations, redaction: Redaction) -> Allocations:
+    def lines(rows: tuple[LineBytes, ...]) -> tuple[LineBytes, ...]:
+        return tuple(
+            replace(row, file=redaction.text(row.file), function=redaction.text(row.function)) for row in rows
+        )
+
+    return replace(
+        found,
+        end=None if found.end is None else redaction.profile(found.end),
+        peak=None if found.peak is None else redaction.profile(found.peak),
+        processes=tuple(replace(row, command=redaction.command(row.command)) for row in found.processes),
+        scopes=tuple(
+            replace(row, name=redaction.text(row.name), lines=lines(row.lines)) for row in found.scopes
+        ),
+        lines=lines(found.lines),
     )

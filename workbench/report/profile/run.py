@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost import KnownCost, known_cost
+from workbench.capture.allocations import read_allocations
 from workbench.capture.around import without_pytest
 from workbench.capture.attribution import attribute
 from workbench.capture.cells import with_cell_names
@@ -18,7 +19,7 @@ from workbench.capture.program import Capture
 from workbench.capture.samplers import PY_SPY, TRACE
 from workbench.capture.samplers.py_spy import read_trace
 from workbench.capture.source_scopes import scopes_of_sources
-from workbench.capture.sources import read_sources
+from workbench.capture.sources import read_file, read_sources
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
 from workbench.profile import (
@@ -98,6 +99,7 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
         cost=cost_of_capture(capture),
         sources=None if capture.options.source else {},
         cells={cell.name: cell.text for cell in capture.cells},
+        allocations=capture.allocations,
     )
 
 
@@ -171,6 +173,11 @@ def _of_folder(folder: Path) -> ProfileRun:
         scopes = _without_samples(together)
     elif (folder / SCOPES).is_file():
         scopes = load(folder / SCOPES)
+    allocations = None
+    if (folder / RECORDING).is_dir():
+        allocations = read_allocations(
+            folder / RECORDING, scopes, lambda file: copied.files.get(file) or read_file(file)
+        )
     if together is not None and _any(together, "samples"):  # of every process that still runs, too
         samples = drop_idle(samples_only(together))
     elif (folder / SAMPLES).is_file():
@@ -206,6 +213,7 @@ def _of_folder(folder: Path) -> ProfileRun:
         cost=cost,
         inputs=tuple(inputs),
         sources=copied.files or ({} if facts.source is not None else None),
+        allocations=allocations,
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.capture.sources import MAX_ALL_BYTES, MAX_BYTES
+from workbench.capture.sources import MAX_ALL_BYTES, MAX_BYTES, functions_of
 from workbench.report.profile.run import ProfileRun, duration_ns, started
 
 LARGEST = 1 << 21
@@ -61,34 +61,7 @@ def line_of(file: str, function: str) -> int | None:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    found = [(name, node.lineno) for name, node in _functions(tree)]
+    found = [(name, node.lineno) for name, node in functions_of(tree)]
     lines = [line for name, line in found if name == function]
     lines = lines or [line for name, line in found if name.endswith(f".{function}")]
     return lines[0] if len(lines) == 1 else None
-
-
-def functions_in(source: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Return the qualified name, first and last line of each function; none where the source cannot be parsed."""
-    try:
-        tree = ast.parse("\n".join(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    return [
-        (name, min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno or 0)
-        for name, node in _functions(tree)
-    ]
-
-
-def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Return each function with its qualified name."""
-    todo: list[tuple[ast.AST, str]] = [(tree, "")]
-    while todo:
-        node, prefix = todo.pop()
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield prefix + child.name, child
-                todo.append((child, f"{prefix}{child.name}.<locals>."))
-            elif isinstance(child, ast.ClassDef):
-                todo.append((child, f"{prefix}{child.name}."))
-            else:
-                todo.append((child, prefix))

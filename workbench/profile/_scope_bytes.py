@@ -1,0 +1,212 @@
+"""Figures of what a program allocated, by scope and by line: from the numbers of its scopes, and from snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.profile._allocations import BytesPerCall, Leak, LineBytes, ScopeBytes
+from workbench.profile._record import Frame, FrameKind, Profile, Spans
+from workbench.profile.stacks import ROOT, Int64, outermost
+from workbench.scopes.layout import MEMORY_ENTRY, MEMORY_LEFT, MEMORY_PEAK
+
+MIN_CALLS = 16
+"""Of which the later half is enough for an interval."""
+BLOCKS = 8
+"""Of consecutive calls: means are more nearly independent than single calls, as one may free what another keeps."""
+T = 2.3646
+"""Standard errors within which the mean of so many blocks is with 95 %: Student's t with seven degrees of freedom."""
+MAX_LINES = 10
+
+
+class Held(NamedTuple):
+    """What one stack of a snapshot holds."""
+
+    stack: int
+    line: Frame
+    bytes: int
+    blocks: int
+
+
+class Calls(NamedTuple):
+    """Calls of one scope on one track, in columns."""
+
+    start_ns: Int64
+    end_ns: Int64
+    entry: NDArray[np.float64]
+    left: NDArray[np.float64]
+    peak: NDArray[np.float64]
+    shared: NDArray[np.bool_]
+
+
+def held(profile: Profile) -> Iterator[Held]:
+    """Return what each stack of a snapshot holds, with the line of the program's own code that made it."""
+    places, of_line = profile.lines.places, profile.lines.stacks.frame
+    for samples in (track.samples for track in profile.tracks if track.samples is not None):
+        lines = samples.line if samples.line is not None else np.full(len(samples), ROOT)
+        rows = (samples.stack, lines, samples.weight_ns, samples.count)
+        for stack, line, size, blocks in zip(*(column.tolist() for column in rows), strict=True):
+            top = profile.frames[int(profile.stacks.frame[stack])]
+            yield Held(stack, places[int(of_line[line])] if line != ROOT else top, size, blocks)
+
+
+def line_bytes(end: Profile | None, peak: Profile | None) -> tuple[LineBytes, ...]:
+    """Return all lines that held memory at a snapshot, those with the most bytes at the end first."""
+    return _lines(
+        [] if end is None else list(held(end)),
+        [] if peak is None else list(held(peak)),
+    )
+
+
+def _lines(end: list[Held], peak: list[Held]) -> tuple[LineBytes, ...]:
+    sums: dict[Frame, list[int]] = {}
+    for at, snapshot in enumerate((end, peak)):
+        for each in snapshot:
+            row = sums.setdefault(each.line, [0, 0, 0, 0])
+            row[2 * at] += each.bytes
+            row[2 * at + 1] += each.blocks
+    rows = [LineBytes(line.file, line.line, line.name, *row) for line, row in sums.items()]
+    return tuple(sorted(rows, key=lambda row: (-row.end_bytes, -row.peak_bytes, row.file, row.line)))
+
+
+def scope_bytes(recorded: Profile, end: Profile | None, peak: Profile | None) -> tuple[ScopeBytes, ...]:
+    """Return the figures of each scope that ended in a recording with traced memory, largest peaks first.
+
+    Args:
+        recorded: Has the spans.
+        end: The last snapshots, with scopes on their stacks.
+        peak: The snapshots near the peaks.
+    """
+    at_end, at_peak = _by_scope(end), _by_scope(peak)
+    rows = []
+    for name, processes in _calls(recorded).items():
+        calls = [call for process in processes.values() for call in process]
+        ended, near = at_end.get(name, []), at_peak.get(name, [])
+        rows.append(
+            ScopeBytes(
+                name,
+                sum(len(call.left) for call in calls),
+                int(sum(call.left.sum() for call in calls)),
+                sum(int(call.shared.sum()) for call in calls),
+                int(max(call.peak.max() for call in calls)),
+                None if end is None else sum(each.bytes for each in ended),
+                None if end is None else sum(each.blocks for each in ended),
+                None if peak is None else sum(each.bytes for each in near),
+                _leak(list(processes.values()), None if end is None else ended),
+                _lines(ended, [])[:MAX_LINES],
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: -row.peak_bytes))
+
+
+def traced_peak(recorded: Profile, pid: int) -> int:
+    """Return the largest traced memory of a process while any scope was open."""
+    found = [0]
+    for spans in (track.spans for track in recorded.tracks if track.pid == pid and track.spans is not None):
+        if MEMORY_PEAK in spans.work:
+            level = spans.work[MEMORY_ENTRY] + spans.work[MEMORY_PEAK]
+            found.append(int(np.nan_to_num(level).max(initial=0)))
+    return max(found)
+
+
+def _by_scope(profile: Profile | None) -> Mapping[str, list[Held]]:
+    """Return what each scope holds; a stack counts once for a scope that is on it twice."""
+    found: dict[str, list[Held]] = {}
+    names: dict[int, set[str]] = {}
+    for each in () if profile is None else held(profile):
+        if profile is not None and each.stack not in names:
+            frames = [profile.frames[i] for i in profile.stacks.path(each.stack)]
+            names[each.stack] = {frame.name for frame in frames if frame.kind is FrameKind.SCOPE}
+        for name in names[each.stack]:
+            found.setdefault(name, []).append(each)
+    return found
+
+
+def _calls(recorded: Profile) -> dict[str, dict[int, list[Calls]]]:
+    """Return the calls of each scope that have numbers, by process, a record for each track."""
+    stacks = recorded.stacks
+    names = [recorded.frames[frame].name for frame in stacks.frame.tolist()]
+    is_first = np.array(outermost(stacks, names), dtype=np.bool_)
+    number = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    of_stack = np.array([number[name] for name in names], dtype=np.int64)
+    open_scopes = {pid: _open_scopes(recorded, pid) for pid in {track.pid for track in recorded.tracks}}
+    found: dict[str, dict[int, list[Calls]]] = {}
+    for track in recorded.tracks:
+        spans = track.spans
+        if spans is None or MEMORY_LEFT not in spans.work:
+            continue
+        columns = [spans.work[name] for name in (MEMORY_ENTRY, MEMORY_LEFT, MEMORY_PEAK)]
+        known = is_first[spans.stack] & np.isfinite(columns[0]) & np.isfinite(columns[1])
+        shared = _is_shared(spans, *open_scopes[track.pid])
+        for name, i in number.items():
+            rows = known & (of_stack[spans.stack] == i)
+            if rows.any():
+                entry, left, peak = (column[rows] for column in columns)
+                call = Calls(spans.start_ns[rows], spans.end_ns[rows], entry, left, peak, shared[rows])
+                found.setdefault(name, {}).setdefault(track.pid, []).append(call)
+    return found
+
+
+def _open_scopes(recorded: Profile, pid: int) -> tuple[Int64, Int64]:
+    """Return when tracks of a process came to have a scope open, and when they had none any more, both sorted."""
+    starts, ends = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for spans in (track.spans for track in recorded.tracks if track.pid == pid and track.spans is not None):
+        here = np.ones(len(spans), dtype=np.bool_) if spans.propagated is None else ~spans.propagated
+        start, end = spans.start_ns[here], np.maximum.accumulate(spans.end_ns[here])
+        if len(start):
+            begins = np.flatnonzero(np.append(True, start[1:] >= end[:-1]))
+            starts.append(start[begins])
+            ends.append(end[np.append(begins[1:] - 1, len(end) - 1)])
+    return np.sort(np.concatenate(starts)), np.sort(np.concatenate(ends))
+
+
+def _is_shared(spans: Spans, starts: Int64, ends: Int64) -> NDArray[np.bool_]:
+    """Return (spans,) whether another track had a scope open as each began or ended."""
+    at_start = np.searchsorted(starts, spans.start_ns, "right") - np.searchsorted(
+        ends, spans.start_ns, "right"
+    )
+    at_end = np.searchsorted(starts, spans.end_ns, "left") - np.searchsorted(ends, spans.end_ns, "left")
+    return (at_start > 1) | (at_end > 1)
+
+
+def _leak(processes: list[list[Calls]], ended: list[Held] | None) -> Leak | None:
+    """Return what the later calls of a scope left behind; None: there are too few.
+
+    Args:
+        processes: Its calls in each process, a record for each track.
+        ended: What it holds at the last snapshot; None: there is none.
+    """
+    left, growth = [np.zeros(0)], [np.zeros(0)]
+    calls = 0
+    for tracks in processes:
+        alone = [
+            (call.end_ns[~call.shared], call.entry[~call.shared], call.left[~call.shared]) for call in tracks
+        ]
+        end_ns, entry, own = (np.concatenate(column) for column in zip(*alone, strict=True))
+        order = np.argsort(end_ns, kind="stable")
+        half = max(len(order) // 2, 1)
+        calls += len(order)
+        left.append(own[order][half:])
+        growth.append(np.diff((entry + own)[order])[half - 1 :])
+    if calls < MIN_CALLS:
+        return None
+    changes = np.concatenate(left)
+    later, mean = len(changes), _mean(changes)
+    stays = None
+    if ended is not None:
+        stays = sum(each.blocks for each in ended) >= later
+        stays |= sum(each.bytes for each in ended) >= mean.mean * calls / 2
+    return Leak(later, mean, _mean(np.concatenate(growth)), stays)
+
+
+def _mean(values: NDArray[np.float64]) -> BytesPerCall:
+    """Return the mean of changes in chronological order, with its interval from the means of blocks of them."""
+    means = np.array(
+        [block.mean() for block in np.array_split(values, min(BLOCKS, len(values))) if len(block)]
+    )
+    error = T * float(means.std(ddof=1)) / len(means) ** 0.5 if len(means) > 1 else np.inf
+    mean = float(values.mean())
+    return BytesPerCall(mean, mean - error, mean + error)
