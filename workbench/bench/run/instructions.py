@@ -31,7 +31,7 @@ MAX_FUNCTIONS = 30
 """Functions that are kept of a variant: the heaviest, themselves and with what they call."""
 WITHOUT_FMA = {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 X86_V3", "OPENBLAS_CORETYPE": "Nehalem"}
 """Variables by which NumPy and OpenBLAS take code without fused multiply-add, which valgrind computes in software: with
-it np.tanh and products of matrices take four hundred times as long. The third name is that of NumPy 2.4 and later."""
+it np.tanh and products of matrices are four hundred times slower. The third name is that of NumPy 2.4 and later."""
 
 
 @cache
