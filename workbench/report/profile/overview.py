@@ -20,6 +20,15 @@ from workbench.profile import (
 from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.line_rows import NAME, column_words, line_rows, source_line, text_rows
 from workbench.report.profile.memory import memory_json, memory_markdown, memory_text
+from workbench.report.profile.resources import (
+    ResourceTable,
+    RunResources,
+    process_line,
+    processes_json,
+    resource_table,
+    resources_of_run,
+    scopes_json,
+)
 from workbench.report.profile.run import ProfileRun, duration_ns, took
 from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.tables import scopes_cost_ns
@@ -86,8 +95,14 @@ class RunOverview:
     rows: tuple[OverviewRow, ...]
     lines: tuple[HotLine, ...]
     warnings: tuple[str, ...]
+    resources: RunResources
     top: int = DEFAULT_TOP
     """How many rows there are at most."""
+
+    @property
+    def costs(self) -> ResourceTable:
+        """What the scopes of the rows cost beside time."""
+        return resource_table(self.resources, [row.name for row in self.rows if row.scope is not None])
 
 
 def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = None) -> RunOverview:
@@ -112,6 +127,7 @@ def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = 
         tuple(_rows(found, top)),
         tuple(line for line in found.lines if line.of_all.share >= MIN_SHARE)[: min(top, MAX_LINES)],
         tuple(diagnostics(run)),
+        resources_of_run(run),
         top,
     )
 
@@ -225,6 +241,11 @@ def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
         heads = columns(rows)
         found += ["", _cells(heads, heads) if heads else "     share"]
         found += [_text_row(row, heads) for row in rows]
+    if (costs := shown.costs).heads:
+        found += ["", _estimates(costs.heads)]
+        found += [f"{_estimates(cells)}  {_cut(name)}" for name, cells in costs.rows]
+    if counted := process_line(shown.resources):
+        found += ["", *folded(counted)]
     if shown.lines:
         found += ["", *text_rows(shown.run, shown.lines, width)]
     if width is not None:
@@ -244,6 +265,10 @@ def _text_row(row: BarRow, heads: Sequence[str]) -> str:
 
 def _cells(cells: Sequence[str], heads: Sequence[str]) -> str:
     return "".join(f"{cell:>{max(11, len(head) + 2)}}" for cell, head in zip(cells, heads, strict=True))[1:]
+
+
+def _estimates(cells: Sequence[str]) -> str:
+    return "".join(f"{cell:>15}" for cell in cells)[1:]
 
 
 def columns(rows: Sequence[BarRow]) -> list[str]:
@@ -289,6 +314,11 @@ def as_markdown(shown: RunOverview) -> list[str]:
             found.append(f"| {name} | {' | '.join([*row.cells(heads), row.share])} |")
     if shown.run.allocations is not None:
         found += memory_markdown(shown.run, shown.run.allocations, shown.top)
+    if (costs := shown.costs).heads:
+        found += ["", f"| scope | {' | '.join(costs.heads)} |", f"|---|{'---:|' * len(costs.heads)}"]
+        found += [f"| {for_markdown(_cut(name))} | {' | '.join(cells)} |" for name, cells in costs.rows]
+    if counted := process_line(shown.resources):
+        found += ["", for_markdown(counted)]
     if lines := line_rows(shown.run, shown.lines):
         heads = ["share of samples", *column_words(shown.lines)]
         found += ["", f"| line | {' | '.join(heads)} | source |", f"|---|{'---:|' * len(heads)}---|"]
@@ -342,6 +372,8 @@ def as_json(shown: RunOverview) -> dict[str, object]:
             for line in shown.lines
         ],
         "memory": None if run.allocations is None else memory_json(run.allocations, shown.top),
+        "scope_resources": scopes_json(shown.resources, [node.path[-1] for node in shown.found.scopes]),
+        "processes": processes_json(shown.resources),
         "warnings": list(shown.warnings),
     }
 
