@@ -221,9 +221,7 @@ def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
         lead = f"{what}: as exact as there are samples{sampler}."
         sources.append(_source("samples", heading, lead, run, run.samples, table))
     if run.scopes is not None and has_time(run.scopes, "spans"):
-        table = scopes_table(
-            run.scopes, sampled.scopes, memory, scope_resources(run.together or run.scopes)
-        )
+        table = scopes_table(run.scopes, sampled.scopes, memory, scope_resources(run.together or run.scopes))
         heading, lead = "Scopes (exact)", "What the recorder saw: exact, and only what has a scope."
         if run.allocations is not None:
             heading = "Scopes (traced times)"
