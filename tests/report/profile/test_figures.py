@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.helpers.html import Page
-from tests.helpers.lines_of_ranges import lines_of_ranges
-from tests.helpers.page_profiles import capture_of, merged, training
+from tests.helpers.lines_of_ranges import costs_of_run, lines_of_ranges
+from tests.helpers.page_profiles import capture_of, merged, training, waits
 from tests.helpers.random_profiles import random_profiles
 from workbench.profile import Profile
 from workbench.report.profile.files import write_profile_files
@@ -24,6 +24,9 @@ from workbench.report.profile.page import write_report
 from workbench.report.profile.run import ProfileRun, read_run, run_of_profile
 
 UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
+SIZES = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1.0}
+COSTS = {"cpu": "CPU time", "lock": "lock wait", "system": "waiting", "resident": "resident"}
+"""What a scope costs beside time: keys of the page's data, and heads of columns."""
 TIME = re.compile(r"(?<![\d.,])([\d,]+(?:\.\d+)?) (s|ms|µs|ns)\b")
 
 
@@ -51,6 +54,12 @@ class Facts:
         if found is not None:
             value = float(found[1].replace(",", "")) * UNITS[found[2]]
             self.add(where, value, max(0.0051 * value, 0.5), *fact)
+
+    def add_size(self, where: str, text: str, *fact: str) -> None:
+        """Add a number of bytes with three digits, such as 1.5 MB."""
+        digits, unit = text.split()
+        value = float(digits.replace(",", "")) * SIZES[unit]
+        self.add(where, value, 0.0051 * value, *fact)
 
     def add_share(self, where: str, text: str, *fact: str) -> None:
         """Add a share such as 41 % ± 2, as a part of one."""
@@ -82,6 +91,11 @@ def add_header(facts: Facts, page: Page, run: ProfileRun) -> None:
             facts.add_time("header", total, "total", name)
             facts.add_time("header", own, "self", name)
             facts.add("header", float(calls.replace(",", "")), 0, "calls", name)
+
+    for where, text in re.findall(
+        r'(origin">|"process \d+",")[^"\n]*?largest resident set ([\d.]+ \w+)', page.source
+    ):
+        facts.add_size("header" if where.startswith("origin") else "timeline", text, "largest resident set")
 
 
 def add_text(facts: Facts, run: ProfileRun) -> None:
@@ -120,7 +134,12 @@ def add_lines(facts: Facts, page: Page) -> None:
 
 
 def add_range(facts: Facts, page: Page, run: ProfileRun) -> None:
-    """The lines of a range that is the whole run, as the page's script counts them."""
+    """The lines of a range that is the whole run, and the costs of scopes in it, as the page's script counts them."""
+    if run.together is not None:
+        for name, costs in costs_of_run(page, "profile").items():
+            for key in COSTS:
+                if key in costs:
+                    facts.add("range", costs[key], 100, key, name)
     if 'id="lines"' not in page.source:
         return
     of = "samples" if run.together is None else "profile"
@@ -154,6 +173,12 @@ def add_tables(facts: Facts, page: Page) -> None:
                 facts.add_time("table", row["mean"], "mean", name)
                 if (calls := data["calls"][int(number)])[1] is not None:
                     facts.add("panel", calls[1], 0.5, "mean", name)
+                for cost, head in COSTS.items():
+                    if (stated := data["costs"][int(number)][cost]) is None:
+                        continue
+                    facts.add("panel", stated if cost == "resident" else stated[0], 1, cost, name)
+                    add = facts.add_size if cost == "resident" else facts.add_time
+                    add("table", row[head].partition(" ±")[0], cost, name)
                 if seen := data["seen"][int(number)]:
                     facts.add_share("table", row["of samples %"], "of samples", name)
                     facts.add_share("panel", seen[0], "of samples", name)
@@ -229,7 +254,7 @@ def facts_of(page_file: Path, run: ProfileRun) -> Facts:
     return facts
 
 
-@pytest.mark.parametrize("made", [training, merged])
+@pytest.mark.parametrize("made", [training, merged, waits])
 def test_one_fact_has_one_value(tmp_path: Path, made: Any) -> None:
     """Header, flame graphs, tables, side panel, terminal, JSON and summary state the same."""
     (tmp_path / "out").mkdir()
@@ -243,6 +268,10 @@ def test_one_fact_has_one_value(tmp_path: Path, made: Any) -> None:
     assert {s.where for s in facts.stated["total", "fit"]} >= places
     if made is training:
         assert {s.where for s in facts.stated["line", "fit.py:3"]} == {"header", "lines", "json", "range"}
+    if made is waits:
+        for cost in COSTS:
+            assert {s.where for s in facts.stated[cost, "fit"]} == {"table", "panel", "range"}
+        assert {s.where for s in facts.stated["largest resident set",]} == {"header", "timeline"}
     assert {s.where for s in facts.stated["took",]} == {"header", "terminal", "trust", "json", "profile.json"}
 
 

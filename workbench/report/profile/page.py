@@ -12,7 +12,7 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import BYTES, Allocations, Profile, aggregate, scope_totals
+from workbench.profile import BYTES, Allocations, Profile, aggregate, scope_resources, scope_totals
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
@@ -29,7 +29,7 @@ from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, has_time, same_file, started, took
 from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in, shares_by_time
 from workbench.report.profile.tables import FrameTable, functions_table, scopes_table
-from workbench.text import as_amount, json_for_markup, printable
+from workbench.text import as_amount, as_size, json_for_markup, printable
 
 PAGE = "index.html"
 MAX_BOXES, MAX_BYTES = 1_000_000, 20_000_000
@@ -153,6 +153,7 @@ def _page(
         when=when.strftime("%Y-%m-%d %H:%M:%S %Z") if when is not None else "",
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         took=took(run),
+        resident=_largest_resident(run),
         answer=answer(shown) if memory is None else memory.answer,
         memory=memory,
         rows=rows,
@@ -179,6 +180,14 @@ def _page(
         files=files,
         script=script("profile.js"),
     )
+
+
+def _largest_resident(run: ProfileRun) -> str:
+    """Return the most memory that a process had, in words; nothing where it was not read."""
+    profile = run.together or run.scopes
+    sizes = [int(each.resident_bytes.max(initial=0)) for each in profile.resources] if profile else []
+    which = "largest resident set" if len(sizes) == 1 else "largest resident set of a process"
+    return f"{which} {as_size(max(sizes))}" if any(sizes) else ""
 
 
 def _tabs(
@@ -212,7 +221,7 @@ def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
         lead = f"{what}: as exact as there are samples{sampler}."
         sources.append(_source("samples", heading, lead, run, run.samples, table))
     if run.scopes is not None and has_time(run.scopes, "spans"):
-        table = scopes_table(run.scopes, sampled.scopes, memory)
+        table = scopes_table(run.scopes, sampled.scopes, memory, scope_resources(run.together or run.scopes))
         heading, lead = "Scopes (exact)", "What the recorder saw: exact, and only what has a scope."
         if run.allocations is not None:
             heading = "Scopes (traced times)"
