@@ -175,6 +175,7 @@ function begin() {
     for (const button of switches) button.setAttribute("aria-pressed", button.dataset.source === state.source);
     for (const source of sources) source.part.hidden = source.tablePart.hidden = source !== current();
     workspace.dataset.tab = state.tab;
+    workspace.dataset.unit = current()?.data.unit || "ns";
     updatePart();
     chooser.value = state.thread ?? "";
     if (find.value !== state.search) find.value = state.search;
