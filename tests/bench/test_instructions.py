@@ -25,6 +25,7 @@ from workbench.bench.results.results import Results, read_results
 from workbench.bench.run import instructions
 from workbench.bench.run.callgrind import function_counts
 from workbench.bench.run.experiment import BenchOptions, run_suite
+from workbench.errors import InvalidInputError
 from workbench.report.bench.markdown import experiment_markdown
 from workbench.report.bench.page import write_page
 from workbench.report.bench.rows import as_text
@@ -151,6 +152,18 @@ def test_without_valgrind_nothing_runs(tmp_path: Path) -> None:
         "workbench: instructions are counted by valgrind, which is not installed: apt-get install valgrind\n"
     )
     assert not (tmp_path / "out").exists()
+
+
+@needs_valgrind
+def test_without_the_extension_nothing_runs(
+    tmp_path: Path, options: Callable[..., BenchOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was not compiled, one line says so before anything is measured."""
+    monkeypatch.setitem(sys.modules, "workbench.scopes._native", None)
+    suite = suite_of(tmp_path, "plain", "    return Case(run=lambda: work(1_000))\n")
+    with pytest.raises(InvalidInputError, match="counted by the C extension, which is not here"):
+        run_suite(options(suite, instructions=True))
+    assert not (tmp_path / "run").exists()
 
 
 @needs_valgrind

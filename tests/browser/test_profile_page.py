@@ -320,6 +320,58 @@ def test_one_range_drives_all(written: Written, open_page: Callable[..., Any], h
     watched.assert_quiet()
 
 
+@HOW
+def test_costs_of_scopes_follow_the_range(written: Written, open_page: Callable[..., Any], how: str) -> None:
+    """CPU time, waiting and the largest resident set are those of the range, in table and side panel, until it ends."""
+    watched = open_page(written("profile with resources"), width=1400)
+    page = watched.page
+    assert "largest resident set 30 MB" in page.locator(".origin").inner_text()
+    show(page, "table", "scopes")
+
+    def costs(name: str) -> dict[str, str]:
+        row(page, name).click()
+        found = figures(page)
+        heads = [head.strip() for head in page.locator("#table-scopes thead th:visible").all_inner_texts()]
+        cells = [" ".join(cell.split()) for cell in row(page, name).locator("td:visible").all_inner_texts()]
+        in_table = dict(zip(heads[1:], cells, strict=True))
+        for head, what in (("CPU time", "on a processor"), ("lock wait", "waiting for the lock")):
+            assert in_table.get(head, "–").replace(" ", "") == found.get(what, "–").replace(" ", "")
+        return {what: text.partition(" ±")[0] for what, text in found.items()}
+
+    def assert_whole() -> None:
+        fit, solve = costs("fit"), costs("solve")
+        assert (fit["on a processor"], solve["on a processor"]) == ("600 ms", "0.0 ms")
+        assert fit["waiting for the lock"] == solve["waiting for the lock"] == "200 ms"
+        assert fit["waiting in the system"] == solve["waiting in the system"] == "200 ms"
+        assert (fit["largest resident set"], solve["largest resident set"]) == ("30.0 MB", "22.0 MB")
+
+    assert_whole()
+    show(page, "timeline")
+    chart = page.locator("#timeline .wt-chart")
+    chart.evaluate("chart => chart.closest('svg').chart.setRange({ from: 300e6, to: 500e6 })")
+    page.locator(".range button").wait_for()
+    show(page, "table")
+    solve = costs("solve")
+    assert solve["waiting for the lock"] == solve["waiting in the system"] == "100 ms"
+    assert solve["largest resident set"] == "19.0 MB"
+    page.locator("#table-scopes thead button", has_text="CPU time").click()
+    show(page, "timeline")
+    chart.evaluate("chart => chart.closest('svg').chart.setRange({ from: 0, to: 200e6 })")
+    page.locator(".range", has_text="from 0 ns").wait_for()
+    show(page, "table")
+    assert names(page) == ["fit"]
+    assert costs("fit")["on a processor"] == "200 ms"
+    button = page.locator(".range button")
+    if how == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    page.locator(".range").wait_for(state="hidden")
+    assert_whole()
+    watched.assert_quiet()
+
+
 def test_one_thread(written: Written, open_page: Callable[..., Any]) -> None:
     """The frames, calls and samples of one thread are those of all tabs, also in a range; the address keeps it."""
     watched = open_page(written("profile"))

@@ -1,4 +1,4 @@
-"""The lines of ranges as a page's own scripts count them."""
+"""The lines of ranges, and the costs of scopes, as a page's own scripts count them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,30 @@ def lines_of_ranges(page: Page, of: str, questions: Sequence[Question]) -> list[
         of: What the timeline is of: `profile` or `samples`.
         questions: What to ask.
     """
+    lines = page.data("lines")
+    asked = [{**_timeline(page, of), "lines": lines, "questions": questions}]
+    (answers,) = _printed("print_lines.js", asked)
+    return [{place(lines, row): shares(row["figures"]) for row in rows} for rows in answers]
+
+
+def costs_of_run(page: Page, of: str) -> dict[str, dict[str, float]]:
+    """Return what each scope cost in a range that is the whole run: `time`, `cpu`, `lock`, `system` and `resident`."""
+    found: dict[str, dict[str, float]] = _printed("print_costs.js", _timeline(page, of))
+    return found
+
+
+def _timeline(page: Page, of: str) -> dict[str, Any]:
     source = page.source[page.source.index(f'data-of="{of}"') :]
     (facts, *_), chunks = (
         re.findall(rf'<metadata class="{which}">(.*?)</metadata>', source.partition("</svg>")[0], re.DOTALL)
         for which in ("wt-facts", "wt-data")
     )
-    lines = page.data("lines")
-    asked = [{"facts": json.loads(facts), "chunks": chunks, "lines": lines, "questions": questions}]
+    return {"facts": json.loads(facts), "chunks": chunks}
+
+
+def _printed(script: str, asked: object) -> Any:
     done = subprocess.run(
-        [node(), "tests/js/print_lines.js"],
+        [node(), f"tests/js/{script}"],
         cwd=ROOT,
         input=json.dumps(asked),
         capture_output=True,
@@ -41,8 +56,7 @@ def lines_of_ranges(page: Page, of: str, questions: Sequence[Question]) -> list[
         timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    (answers,) = json.loads(done.stdout)
-    return [{place(lines, row): shares(row["figures"]) for row in rows} for rows in answers]
+    return json.loads(done.stdout)
 
 
 def place(lines: dict[str, Any], row: dict[str, Any]) -> str:

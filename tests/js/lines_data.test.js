@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { frameAt, functionOf, heatOf, lineColumns, piecesOf, rowsOf, shareText, textOf } from "../../workbench/report/templates/lines_data.js";
+import { figureText, frameAt, functionOf, heatOf, lineColumns, piecesOf, rowsOf, shareText, textOf } from "../../workbench/report/templates/lines_data.js";
 
 const file = { name: "p.py", place: "/p.py", note: "", lines: 20, shown: [[3, 6], [12, 14]], texts: [[3, ["a", "b", "c", "d"]], [12, ["x", "y", "z"]]], functions: [["f", 3, 6], ["f.<locals>.g", 5, 6]] };
 const data = {
@@ -18,6 +18,14 @@ test("figures of a line are shares with half of their interval, of the run or of
   assert.deepEqual(rowsOf(data, null).get("0:4").figures, { self: [0.5, 0.01], total: [0.6, 0.009], CPU: [0.25, 0.008], Python: [0.5, 0.01] });
   assert.deepEqual(rowsOf(data, "fit").get("0:4").figures.self, [0.1, 0.005]);
   assert.equal(rowsOf(data, "no such scope").size, 0);
+});
+
+test("figures of a memory run are bytes at the peak and at the end", () => {
+  const memory = { ...data, bytes: true, unit: 1, work: [], cpu: false, run: [[0, 4, "f", 50_000_000, 0, 1500, 0]], scopes: [] };
+  assert.deepEqual(lineColumns(memory).map(({ key }) => key), ["peak", "end"]);
+  const { peak, end } = rowsOf(memory, null).get("0:4").figures;
+  assert.deepEqual([figureText(memory, peak), figureText(memory, end), figureText(memory, [0, 0])], ["50 MB", "1.5 kB", ""]);
+  assert.equal(heatOf(end[0], peak[0]), 1);
 });
 
 test("a share is written as the terminal writes it", () => {

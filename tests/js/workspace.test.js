@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { digits, giveOrTake, offBy } from "../../workbench/report/templates/digits.js";
+import { digits, digitsGiveOrTake, giveOrTake, offBy } from "../../workbench/report/templates/digits.js";
+import { costRows, costsIn } from "../../workbench/report/templates/scope_costs.js";
 import { figuresOfCalls, sampleRows, scopeRows } from "../../workbench/report/templates/side_panel.js";
 import { readAddress, writeAddress } from "../../workbench/report/templates/workspace_address.js";
 
@@ -27,6 +28,22 @@ test("what is no address of the workspace is left alone, and wrong values are th
 test("digits of a column", () => {
   const cases = [[0, "0", "ns"], [999, "999", "ns"], [1000, "1.00", "µs"], [49_060_000, "49.1", "ms"], [999_700_000, "1.00", "s"], [6.53e9, "6.53", "s"], [1234e9, "1,234", "s"]];
   for (const [ns, text, unit] of cases) assert.deepEqual(digits(ns), [text, unit]);
+});
+
+test("digits that may be off", () => {
+  const cases = [[1.234e9, 0.12e9, "1.23", "s ±0.12"], [0, 15e6, "0.0", "ms ±15.0"], [49.1e6, 1e3, "49.1", "ms ±0.1"], [1234e9, 5e8, "1,234", "s ±1"]];
+  for (const [ns, off, text, unit] of cases) assert.deepEqual(digitsGiveOrTake(ns, off), [text, unit]);
+});
+
+test("costs of scopes in a range have intervals, and what nobody has is no column", () => {
+  const fit = { samples: 100, time: 1e9, cpu: 5e8, lock: 0, system: 0, resident: 4.12e8 };
+  const costs = costsIn({ from: 0, to: 1e9 }, new Map([["fit", fit], ["save", { resident: 1e6 }]]));
+  assert.deepEqual(costs("save"), { cpu: null, resident: 1e6 });
+  assert.deepEqual(costs("none"), { cpu: null, resident: null });
+  assert.deepEqual(costRows(costs("fit")), [["on a processor", "500 ms ±96"], ["largest resident set", "412 MB"]]);
+  assert.deepEqual(costRows(costs("none")), []);
+  const two = costsIn({ from: 0, to: 5e8 }, new Map([["fit", fit]])); // on two threads at once: half as many independent samples
+  assert.deepEqual(costRows(two("fit"))[0], ["on a processor", "500 ms ±134"]);
 });
 
 test("percentiles that are unknown are not there; carried work has its wall time apart", () => {

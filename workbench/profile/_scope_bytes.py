@@ -179,6 +179,9 @@ def _leak(processes: list[list[Calls]], ended: list[Held] | None) -> Leak | None
         processes: Its calls in each process, a record for each track.
         ended: What it holds at the last snapshot; None: there is none.
     """
+    alone_calls = [sum(int((~call.shared).sum()) for call in tracks) for tracks in processes]
+    if sum(count - count // 2 for count in alone_calls if count > 1) < MIN_CALLS // 2:
+        return None  # many processes of a call or two have no later ones
     left, growth = [np.zeros(0)], [np.zeros(0)]
     calls = 0
     for tracks in processes:

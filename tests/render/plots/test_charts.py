@@ -21,6 +21,7 @@ from workbench.render.plots import (
     TradePoint,
     interval_scale,
     reached_charts,
+    repetitions_chart,
     roofline_chart,
     rounds_chart,
     stacked_bars,
@@ -52,6 +53,8 @@ CHARTS: dict[str, Callable[[], Markup]] = {
     "empty cell": lambda: SCALE.empty(HARM),
     "trade": lambda: trade_chart(POINTS, band=0.02, margin=0.1, baseline=HARM, front=["fast", HARM]),
     "rounds": lambda: rounds_chart([1.1, NAN, 1.3, 0.0, 900.0, 1.2, 1.1], 1.1, 0.02, HARM),
+    "repetitions": lambda: repetitions_chart([9e6, -2e3, *[1500.0] * 900], 451, (1400.0, 1600.0), HARM),
+    "one repetition": lambda: repetitions_chart([0.0], 1, (0.0, 0.0), HARM),
     "one round": lambda: rounds_chart([1.0], 1.0, 0.02, HARM),
     "bars": lambda: stacked_bars({HARM: [0.5, 0.1]}, ["a", HARM], words=str, ends={HARM: 0.7}).rows[HARM],
     "reached": lambda: reached_charts(TIMES, "base")[0].chart,
@@ -230,3 +233,15 @@ def test_bad_input(draw: Callable[[], object], message: str) -> None:
     """What cannot be drawn is refused with its value."""
     with pytest.raises(InvalidInputError, match=re.escape(message)):
         draw()
+
+
+def test_repetitions_are_bounded_and_none_is_lost() -> None:
+    """Thousands of repetitions are a few hundred points, each of several; what is beyond the axis is an arrow."""
+    left = [9e6, *[1500.0 + 100 * (i % 3) for i in range(5_000)]]
+    chart = repetitions_chart(left, 2_500, (1500.0, 1700.0), "left")
+    titles = [element.text or "" for element in ET.fromstring(chart).iter("title")]
+    assert len(titles) <= 240
+    assert titles[0].startswith("calls 1 to ")
+    assert "to 5,001:" in titles[-1]
+    assert [element.text for element in elements(chart, "text", "wp-missing")] == ["▴"]
+    assert elements(chart, "rect", "wp-band")

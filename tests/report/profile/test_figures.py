@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.helpers.html import Page
-from tests.helpers.lines_of_ranges import lines_of_ranges
-from tests.helpers.page_profiles import capture_of, merged, training
+from tests.helpers.lines_of_ranges import costs_of_run, lines_of_ranges
+from tests.helpers.page_profiles import capture_of, merged, training, waits
 from tests.helpers.random_profiles import random_profiles
 from workbench.profile import Profile
 from workbench.report.profile.files import write_profile_files
@@ -24,6 +24,9 @@ from workbench.report.profile.page import write_report
 from workbench.report.profile.run import ProfileRun, read_run, run_of_profile
 
 UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
+SIZES = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1.0}
+COSTS = {"cpu": "CPU time", "lock": "lock wait", "system": "waiting", "resident": "resident"}
+"""What a scope costs beside time: keys of the page's data, and heads of columns."""
 TIME = re.compile(r"(?<![\d.,])([\d,]+(?:\.\d+)?) (s|ms|µs|ns)\b")
 
 
@@ -51,6 +54,12 @@ class Facts:
         if found is not None:
             value = float(found[1].replace(",", "")) * UNITS[found[2]]
             self.add(where, value, max(0.0051 * value, 0.5), *fact)
+
+    def add_size(self, where: str, text: str, *fact: str) -> None:
+        """Add a number of bytes with three digits, such as 1.5 MB."""
+        digits, unit = text.split()
+        value = float(digits.replace(",", "")) * SIZES[unit]
+        self.add(where, value, 0.0051 * value, *fact)
 
     def add_share(self, where: str, text: str, *fact: str) -> None:
         """Add a share such as 41 % ± 2, as a part of one."""
@@ -83,6 +92,11 @@ def add_header(facts: Facts, page: Page, run: ProfileRun) -> None:
             facts.add_time("header", own, "self", name)
             facts.add("header", float(calls.replace(",", "")), 0, "calls", name)
 
+    for where, text in re.findall(
+        r'(origin">|"process \d+",")[^"\n]*?largest resident set ([\d.]+ \w+)', page.source
+    ):
+        facts.add_size("header" if where.startswith("origin") else "timeline", text, "largest resident set")
+
 
 def add_text(facts: Facts, run: ProfileRun) -> None:
     """The terminal, Markdown, and the JSON of `workbench show`."""
@@ -102,6 +116,14 @@ def add_text(facts: Facts, run: ProfileRun) -> None:
             facts.add("json", scope["total_s"] * 1e9, 0.5, "total", name)
             facts.add("json", scope["self_s"] * 1e9, 0.5, "self", name)
             facts.add("json", scope["calls"], 0, "calls", name)
+    for costs in found["scope_resources"]:
+        for cost, key in (("cpu", "cpu"), ("lock", "waiting_for_lock"), ("system", "waiting")):
+            if costs[key] is not None:
+                facts.add("json", costs[key]["s"] * 1e9, 1, cost, costs["name"])
+        if costs["largest_resident_bytes"] is not None:
+            facts.add("json", costs["largest_resident_bytes"], 0, "resident", costs["name"])
+    if sizes := [process["largest_resident_bytes"] for process in found["processes"]]:
+        facts.add("json", max(sizes), 0, "largest resident set")
     for line in found["lines"]:
         facts.add("json", line["share"], 0, "line", f"{Path(line['file']).name}:{line['line']}")
 
@@ -120,7 +142,12 @@ def add_lines(facts: Facts, page: Page) -> None:
 
 
 def add_range(facts: Facts, page: Page, run: ProfileRun) -> None:
-    """The lines of a range that is the whole run, as the page's script counts them."""
+    """The lines of a range that is the whole run, and the costs of scopes in it, as the page's script counts them."""
+    if run.together is not None:
+        for name, costs in costs_of_run(page, "profile").items():
+            for key in COSTS:
+                if key in costs:
+                    facts.add("range", costs[key], 100, key, name)
     if 'id="lines"' not in page.source:
         return
     of = "samples" if run.together is None else "profile"
@@ -154,6 +181,12 @@ def add_tables(facts: Facts, page: Page) -> None:
                 facts.add_time("table", row["mean"], "mean", name)
                 if (calls := data["calls"][int(number)])[1] is not None:
                     facts.add("panel", calls[1], 0.5, "mean", name)
+                for cost, head in COSTS.items():
+                    if (stated := data["costs"][int(number)][cost]) is None:
+                        continue
+                    facts.add("panel", stated if cost == "resident" else stated[0], 1, cost, name)
+                    add = facts.add_size if cost == "resident" else facts.add_time
+                    add("table", row[head].partition(" ±")[0], cost, name)
                 if seen := data["seen"][int(number)]:
                     facts.add_share("table", row["of samples %"], "of samples", name)
                     facts.add_share("panel", seen[0], "of samples", name)
@@ -244,6 +277,16 @@ def test_one_fact_has_one_value(tmp_path: Path, made: Any) -> None:
     if made is training:
         assert {s.where for s in facts.stated["line", "fit.py:3"]} == {"header", "lines", "json", "range"}
     assert {s.where for s in facts.stated["took",]} == {"header", "terminal", "trust", "json", "profile.json"}
+
+
+def test_costs_beside_time_have_one_value(tmp_path: Path) -> None:
+    """CPU time, waiting and resident sets are those of the JSON in the table, the side panel and a range."""
+    run = run_of_profile(waits())
+    facts = facts_of(write_report(run, tmp_path / "out"), run)
+    assert not facts.differences()
+    for cost in COSTS:
+        assert {s.where for s in facts.stated[cost, "fit"]} == {"table", "panel", "range", "json"}
+    assert {s.where for s in facts.stated["largest resident set",]} == {"header", "timeline", "json"}
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

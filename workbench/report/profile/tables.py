@@ -20,6 +20,7 @@ from workbench.profile import (
     SampleCounts,
     SampledShare,
     ScopeBytes,
+    ScopeResources,
     ScopeRow,
     ScopeSamples,
     aggregate,
@@ -31,7 +32,14 @@ from workbench.render.colours import KINDS
 from workbench.report.profile.memory import memory_figures
 from workbench.report.profile.sampled import native_note
 from workbench.report.tables import NOTHING, Cell, Column, Note, PageTable, Row
-from workbench.text import as_digits, as_off, as_share_give_or_take, printable, shortened
+from workbench.text import (
+    as_digits,
+    as_digits_give_or_take,
+    as_off,
+    as_share_give_or_take,
+    printable,
+    shortened,
+)
 
 MAX_ROWS = 1000
 """Rows of a table; the rest is in the files beside the page."""
@@ -44,8 +52,10 @@ MAX_LETTERS = 1_000_000
 MAX_INTERVALS = 126
 """Functions, those with the most self time, whose shares have intervals: each takes a pass over all samples."""
 BITS = 63
-NAMES, COLUMN, LETTER = 200, 78, 11
-"""Pixels of the column of names, of any other at least, and of a letter of its head."""
+NAMES, COLUMN, ESTIMATE, LETTER = 200, 78, 110, 11
+"""Pixels of the column of names, of any other at least, of times with an interval, and of a letter of a head."""
+_ESTIMATES = ("cpu", "lock", "system")
+"""Keys of the columns of times with an interval."""
 MIN_CALLS = {50: 2, 95: 20, 99: 100}
 """Calls of which a percentile is known: of fewer it is the longest."""
 
@@ -61,6 +71,22 @@ class FrameTable:
     data: dict[str, Any]
 
 
+class ScopeCosts(NamedTuple):
+    """What a scope cost beside time, as the page's script has it; None where that is not known."""
+
+    cpu: tuple[int, int] | None
+    """Nanoseconds on a processor, and what they may be off by."""
+    lock: tuple[int, int] | None
+    """The same of waiting for the interpreter's lock; None, too, where it may as well be none."""
+    system: tuple[int, int] | None
+    """The same of waiting in the system."""
+    resident: int | None
+    """Bytes."""
+
+
+_NO_COSTS = ScopeCosts(None, None, None, None)
+
+
 class _ShownScope(NamedTuple):
     """What the cells of a scope's row are made of."""
 
@@ -69,6 +95,7 @@ class _ShownScope(NamedTuple):
     """The time in all scopes."""
     seen: SampledShare | None
     """None where it has no samples."""
+    costs: ScopeCosts
     memory: ScopeBytes | None = None
     """None where its memory was not traced."""
 
@@ -139,33 +166,51 @@ _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
     ),
     (Column("calls", "how often it was entered", key="count"), lambda scope: _whole(scope.row.calls)),
     (
-        Column("of samples %", "share of all samples of threads at work, and its 95 % interval", rank=4),
+        Column("of samples %", "share of all samples of threads at work, and its 95 % interval", rank=5),
         lambda scope: NOTHING if scope.seen is None else _sampled(scope.seen),
     ),
     (
-        Column("mean", "of its calls, as are the percentiles", rank=3),
+        Column("CPU time", "how long its threads were on a processor, by their clocks", key="cpu", rank=3),
+        lambda scope: _estimate(scope.costs.cpu),
+    ),
+    (
+        Column("lock wait", "how long they waited for the interpreter's lock (GIL)", key="lock", rank=4),
+        lambda scope: _estimate(scope.costs.lock),
+    ),
+    (
+        Column("waiting", "how long they waited in the system", key="system", rank=10),
+        lambda scope: _estimate(scope.costs.system),
+    ),
+    (
+        Column(
+            "resident", "the largest resident set that was read while it was open", key="resident", rank=9
+        ),
+        lambda scope: NOTHING if scope.costs.resident is None else _amount(scope.costs.resident, "bytes"),
+    ),
+    (
+        Column("mean", "of its calls, as are the percentiles", rank=6),
         lambda scope: _time(scope.row.mean_ns),
     ),
-    (Column("p50", "half of the calls took no longer", rank=8), _P50),
+    (Column("p50", "half of the calls took no longer", rank=12), _P50),
     (
-        Column("p95", "95 % of the calls took no longer; of 20 calls or more", rank=7),
+        Column("p95", "95 % of the calls took no longer; of 20 calls or more", rank=11),
         _P95,
     ),
     (
-        Column("p99", "99 % of the calls took no longer; of 100 calls or more", rank=10),
+        Column("p99", "99 % of the calls took no longer; of 100 calls or more", rank=14),
         _P99,
     ),
-    (Column("max", "the longest call", rank=9), lambda scope: _time(scope.row.max_ns)),
+    (Column("max", "the longest call", rank=13), lambda scope: _time(scope.row.max_ns)),
     (
-        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops", rank=5),
+        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops", rank=7),
         lambda scope: _rate(scope.row.gflops),
     ),
     (
-        Column("GB/s", "10⁹ bytes a second, where the scope states bytes", rank=6),
+        Column("GB/s", "10⁹ bytes a second, where the scope states bytes", rank=8),
         lambda scope: _rate(scope.row.gbytes_per_s),
     ),
     (
-        Column("recording", "what recording adds to the total, as measured at its begin and end", rank=11),
+        Column("recording", "what recording adds to the total, as measured at its begin and end", rank=15),
         lambda scope: NOTHING if scope.row.overhead_ns is None else _time(scope.row.overhead_ns),
     ),
 )
@@ -197,6 +242,7 @@ def scopes_table(
     profile: Profile,
     sampled: Mapping[str, ScopeSamples] | None = None,
     memory: Mapping[str, ScopeBytes] | None = None,
+    resources: Mapping[str, ScopeResources] | None = None,
 ) -> FrameTable:
     """Return the table of scopes, the longest total first, or the largest peak where memory was traced.
 
@@ -204,16 +250,19 @@ def scopes_table(
         profile: Its spans.
         sampled: What was sampled under each, by name, if anything was.
         memory: What each allocated, by name, in a run whose memory was traced.
+        resources: What each cost beside time, by name, as far as it is known.
     """
     sampled = sampled if sampled is not None else {}
     memory = memory if memory is not None else {}
+    resources = resources if resources is not None else {}
     rows = scope_table(profile)
     tree = aggregate(profile, of="spans")
     shown = rows[:MAX_ROWS]
     seen = [sampled[row.name].of_all if row.name in sampled else None for row in shown]
+    costs = [_costs(resources.get(row.name)) for row in shown]
     scopes = [
-        _ShownScope(row, tree.all_ns, part, memory.get(row.name))
-        for row, part in zip(shown, seen, strict=True)
+        _ShownScope(row, tree.all_ns, part, cost, memory.get(row.name))
+        for row, part, cost in zip(shown, seen, costs, strict=True)
     ]
     columns = [(column, [cell(scope) for scope in scopes]) for column, cell in _SCOPE_COLUMNS]
     if any(row.wall_ns != row.total_ns for row in shown):
@@ -243,13 +292,32 @@ def scopes_table(
             "calls": calls,
             "seen": [None if part is None else _seen(part) for part in seen],
             "memory": [memory_figures(memory[row.name]) if row.name in memory else [] for row in shown],
+            "costs": [each._asdict() for each in costs],
         },
+    )
+
+
+def _costs(resources: ScopeResources | None) -> ScopeCosts:
+    if resources is None:
+        return _NO_COSTS
+
+    def estimate(seconds: float | None, interval: tuple[float, float]) -> tuple[int, int] | None:
+        return None if seconds is None else (round(1e9 * seconds), round(5e8 * (interval[1] - interval[0])))
+
+    def waiting(seconds: float | None, interval: tuple[float, float]) -> tuple[int, int] | None:
+        return estimate(seconds, interval) if interval[0] > 0 else None
+
+    return ScopeCosts(
+        estimate(resources.cpu_s, resources.cpu_interval_s),
+        waiting(resources.waiting_for_lock_s, resources.waiting_for_lock_interval_s),
+        waiting(resources.waiting_s, resources.waiting_interval_s),
+        resources.largest_resident_bytes,
     )
 
 
 def _of_calls(row: ScopeRow) -> list[Cell]:
     """Return the mean, the percentiles that are known, and the longest of a scope's calls."""
-    scope = _ShownScope(row, 0, None)
+    scope = _ShownScope(row, 0, None, _NO_COSTS)
     return [_time(row.mean_ns), *(cell(scope) for cell in (_P50, _P95, _P99)), _time(row.max_ns)]
 
 
@@ -348,8 +416,11 @@ def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row], by:
 def _with_room(columns: Sequence[Column]) -> list[Column]:
     """Return the columns with how wide a table is that has room for all up to each one's rank."""
 
+    def width(column: Column) -> int:
+        return max(ESTIMATE if column.key in _ESTIMATES else COLUMN, LETTER * len(column.label))
+
     def room(column: Column) -> int:
-        needed = sum(max(COLUMN, LETTER * len(other.label)) for other in columns if other.rank <= column.rank)
+        needed = sum(width(other) for other in columns if other.rank <= column.rank)
         return NAMES + needed if column.rank else 0
 
     return [replace(column, room=room(column)) for column in columns]
@@ -369,6 +440,13 @@ def _time(value: float) -> Cell:
 def _amount(value: float, unit: str) -> Cell:
     digits, name = as_digits(value, unit)
     return Cell(digits, round(value), unit=name)
+
+
+def _estimate(value: tuple[int, int] | None) -> Cell:
+    if value is None:
+        return NOTHING
+    digits, unit = as_digits_give_or_take(*value)
+    return Cell(digits, value[0], unit=unit)
 
 
 def _share(part: float, whole: float) -> Cell:

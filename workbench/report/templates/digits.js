@@ -11,6 +11,14 @@ export function digits(amount, unit = "ns") {
   return [factor === 1 || value >= 99.95 ? group.format(value) : value.toFixed(value < 9.995 ? 2 : 1), name];
 }
 
+// The same of an amount that may be off by some: 1.23 and s ±0.12.
+export function digitsGiveOrTake(amount, off, unit = "ns") {
+  const [factor, name] = unitOf(Math.max(amount, off), unit);
+  const decimals = (digits(Math.max(amount, off), unit)[0].split(".")[1] || "").length;
+  const text = (value) => value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return [text(amount / factor), name + " ±" + text(Math.max(off / factor, 10 ** -decimals))];
+}
+
 const Z = 1.959963984540054; // standard deviations of a normal distribution that hold 95 % of it
 
 // By how much a share of so many independent samples may be off: half of its 95 % interval, by Wilson's score.

@@ -1,13 +1,16 @@
 // The table of scopes or of functions: sorting, searching, choosing a row, and a part of the run.
 
 import { whole } from "../../render/words.js";
-import { digits, offBy } from "./digits.js";
+import { digits, digitsGiveOrTake, offBy } from "./digits.js";
 import { sortable } from "./tables.js";
 
 const FIRST = 50; // rows that are shown at first
 
-// `samples` is how many independent ones a share is of; undefined: it is exact.
+// `samples` is how many independent ones a share is of; undefined: it is exact. A time with what it may be off by is
+// a pair.
 function textOf(key, value, samples) {
+  if (Array.isArray(value)) return digitsGiveOrTake(...value);
+  if (key === "resident") return digits(value, "bytes");
   if (key.endsWith("share")) return [(100 * value).toFixed(1), samples === undefined ? "" : "±" + Math.max(100 * offBy(value, samples), 0.1).toFixed(1)];
   return key === "count" ? [whole.format(value), ""] : digits(value);
 }
@@ -90,12 +93,16 @@ export function frameTable(part, frames, chosen) {
       const cell = row.cells[column];
       if (figures === undefined) {
         cell.replaceChildren(...original[row.dataset.row][k]);
-        if (values[row.dataset.row][k] !== undefined) cell.dataset.v = values[row.dataset.row][k];
+        if (values[row.dataset.row][k] === undefined) delete cell.dataset.v;
+        else cell.dataset.v = values[row.dataset.row][k];
+      } else if (figures && figures[key] === null) {
+        cell.textContent = "–";
+        delete cell.dataset.v;
       } else if (figures && key in figures) {
         const [text, unit] = textOf(key, figures[key], figures.samples);
         cell.textContent = text;
         if (unit) cell.appendChild(document.createElement("i")).textContent = unit;
-        cell.dataset.v = figures[key];
+        cell.dataset.v = [figures[key]].flat()[0];
       }
     });
   }

@@ -4,6 +4,7 @@ import { amount, html, matcher, whole } from "../../render/words.js";
 import { framesOf } from "./callers.js";
 import { giveOrTake, independent, offBy } from "./digits.js";
 import { frameTable } from "./frame_table.js";
+import { costRows, costsIn } from "./scope_costs.js";
 import { figuresOfCalls, memoryRows, sampleRows, scopeRows, sidePanel } from "./side_panel.js";
 import { readAddress, writeAddress } from "./workspace_address.js";
 
@@ -90,6 +91,7 @@ function begin() {
       source.part = part;
       source.tree = chart.treeOf(key === "scopes" ? "spans" : "samples", timeOf(timeline), part.tracks);
       source.view = framesOf(source.tree, source.keyOf);
+      source.costs = costsIn(timeOf(timeline), key === "scopes" ? chart.costsOf(timeOf(timeline), part.tracks) : []);
       const samples = source.tree.calls.reduce((sum, count) => sum + count, 0);
       source.view.samples = key === "samples" ? independent(samples, source.tree.total[0], timeOf(timeline)) : undefined;
     }
@@ -112,7 +114,7 @@ function begin() {
       if (i === undefined) return null;
       const [, , , total, self, count] = frames[i];
       const calls = source.hasCalls ? { count } : {};
-      return { total, self, ...calls, share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0, samples };
+      return { total, self, ...calls, ...source.costs(frame[0]), share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0, samples };
     });
   }
 
@@ -173,6 +175,7 @@ function begin() {
     for (const button of switches) button.setAttribute("aria-pressed", button.dataset.source === state.source);
     for (const source of sources) source.part.hidden = source.tablePart.hidden = source !== current();
     workspace.dataset.tab = state.tab;
+    workspace.dataset.unit = current()?.data.unit || "ns";
     updatePart();
     chooser.value = state.thread ?? "";
     if (find.value !== state.search) find.value = state.search;
@@ -283,14 +286,15 @@ function begin() {
 
   function rowsOfScope(source, { frames, all }, i) {
     const { data, timeline, hasCalls } = source;
-    if (!chartOf(timeline)) return scopeRows(frames[i], all, data.calls[i], data.seen[i], data.memory[i]);
+    if (!chartOf(timeline)) return [...scopeRows(frames[i], all, data.calls[i], data.seen[i], data.memory[i]), ...costRows(data.costs[i] || {})];
     const [name, place, kind, total, self, count] = frames[i];
-    if (!hasCalls) return scopeRows([name, place, kind, total, self, null], all, null, null);
+    const costs = costRows(source.costs(name));
+    if (!hasCalls) return [...scopeRows([name, place, kind, total, self, null], all, null, null), ...costs];
     const calls = timeline.chart.callsOf(name, timeOf(timeline), part.tracks);
     const rows = scopeRows(frames[i], all, figuresOfCalls(calls), null);
     const at = rows.findIndex(([what]) => what === "mean");
     if (at >= 0 && calls.length < count) rows.splice(at, 0, ["whole calls", whole.format(calls.length)]);
-    return rows;
+    return [...rows, ...costs];
   }
 
   // --- what people do
