@@ -115,7 +115,7 @@ def processes_json(found: RunResources) -> list[dict[str, object]]:
                 "pid": one.pid,
                 "readings": len(one.at_ns),
                 "largest_resident_bytes": _largest(one),
-                "most_threads": int(one.threads.max(initial=0)),
+                "largest_thread_count": int(one.threads.max(initial=0)),
                 "cpu_s": cpu_s,
                 **counted,
                 **unknown,
