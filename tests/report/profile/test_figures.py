@@ -116,6 +116,14 @@ def add_text(facts: Facts, run: ProfileRun) -> None:
             facts.add("json", scope["total_s"] * 1e9, 0.5, "total", name)
             facts.add("json", scope["self_s"] * 1e9, 0.5, "self", name)
             facts.add("json", scope["calls"], 0, "calls", name)
+    for costs in found["scope_resources"]:
+        for cost, key in (("cpu", "cpu"), ("lock", "waiting_for_lock"), ("system", "waiting")):
+            if costs[key] is not None:
+                facts.add("json", costs[key]["s"] * 1e9, 1, cost, costs["name"])
+        if costs["largest_resident_bytes"] is not None:
+            facts.add("json", costs["largest_resident_bytes"], 0, "resident", costs["name"])
+    if sizes := [process["largest_resident_bytes"] for process in found["processes"]]:
+        facts.add("json", max(sizes), 0, "largest resident set")
     for line in found["lines"]:
         facts.add("json", line["share"], 0, "line", f"{Path(line['file']).name}:{line['line']}")
 
@@ -254,7 +262,7 @@ def facts_of(page_file: Path, run: ProfileRun) -> Facts:
     return facts
 
 
-@pytest.mark.parametrize("made", [training, merged, waits])
+@pytest.mark.parametrize("made", [training, merged])
 def test_one_fact_has_one_value(tmp_path: Path, made: Any) -> None:
     """Header, flame graphs, tables, side panel, terminal, JSON and summary state the same."""
     (tmp_path / "out").mkdir()
@@ -268,11 +276,17 @@ def test_one_fact_has_one_value(tmp_path: Path, made: Any) -> None:
     assert {s.where for s in facts.stated["total", "fit"]} >= places
     if made is training:
         assert {s.where for s in facts.stated["line", "fit.py:3"]} == {"header", "lines", "json", "range"}
-    if made is waits:
-        for cost in COSTS:
-            assert {s.where for s in facts.stated[cost, "fit"]} == {"table", "panel", "range"}
-        assert {s.where for s in facts.stated["largest resident set",]} == {"header", "timeline"}
     assert {s.where for s in facts.stated["took",]} == {"header", "terminal", "trust", "json", "profile.json"}
+
+
+def test_costs_beside_time_have_one_value(tmp_path: Path) -> None:
+    """CPU time, waiting and resident sets are those of the JSON in the table, the side panel and a range."""
+    run = run_of_profile(waits())
+    facts = facts_of(write_report(run, tmp_path / "out"), run)
+    assert not facts.differences()
+    for cost in COSTS:
+        assert {s.where for s in facts.stated[cost, "fit"]} == {"table", "panel", "range", "json"}
+    assert {s.where for s in facts.stated["largest resident set",]} == {"header", "timeline", "json"}
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -29,9 +28,13 @@ MAX_LOOPS = 100
 """Executions that are counted of a case that is looped: the same number however quick the machine is."""
 MAX_FUNCTIONS = 30
 """Functions that are kept of a variant: the heaviest, themselves and with what they call."""
-WITHOUT_FMA = {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 X86_V3", "OPENBLAS_CORETYPE": "Nehalem"}
-"""Variables by which NumPy and OpenBLAS take code without fused multiply-add, which valgrind computes in software: with
-it np.tanh and products of matrices are four hundred times slower. The third name is that of NumPy 2.4 and later."""
+WITHOUT_FMA = {
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 X86_V3",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA",
+}
+"""Variables by which NumPy, OpenBLAS and the C library take code without fused multiply-add: valgrind computes that in
+software, so that np.tanh and products of matrices are four hundred times slower. X86_V3 is NumPy's name from 2.4 on."""
 
 
 @cache
@@ -133,6 +136,5 @@ def _under_callgrind(interpreter: Interpreter, scratch: Path) -> Interpreter:
     words = ("--tool=callgrind", "-q", "--log-file=/dev/null", "--instr-atstart=no", "--dump-line=no")
     file = str(scratch / "callgrind").replace("%", "%%")
     prefix = ("valgrind", *words, f"--callgrind-out-file={file}.%p")
-    own = {name: value for name, value in WITHOUT_FMA.items() if name not in os.environ}
-    environment = own | dict(interpreter.environment) | {"PYTHONHASHSEED": "0"}
+    environment = dict(interpreter.environment) | WITHOUT_FMA | {"PYTHONHASHSEED": "0"}
     return replace(interpreter, prefix=prefix, environment=environment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import BYTES, Allocations, Profile, aggregate, scope_resources, scope_totals
+from workbench.profile import BYTES, Allocations, Profile, ScopeResources, aggregate, scope_totals
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
@@ -118,7 +118,7 @@ def write_profile_page(
     """
     shown = shown or overview_of(run)
     sampled = sampled_in(run)
-    sources = _sources(run, sampled)
+    sources = _sources(run, sampled, shown.resources.scopes)
     lines = page_lines(run, shown.found)
     of_memory = None if run.allocations is None else memory_lines(run, run.allocations)
     timelines = _timelines(run, max_boxes, lines)
@@ -153,7 +153,7 @@ def _page(
         when=when.strftime("%Y-%m-%d %H:%M:%S %Z") if when is not None else "",
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         took=took(run),
-        resident=_largest_resident(run),
+        resident=_largest_resident(shown),
         answer=answer(shown) if memory is None else memory.answer,
         memory=memory,
         rows=rows,
@@ -182,10 +182,9 @@ def _page(
     )
 
 
-def _largest_resident(run: ProfileRun) -> str:
+def _largest_resident(shown: RunOverview) -> str:
     """Return the most memory that a process had, in words; nothing where it was not read."""
-    profile = run.together or run.scopes
-    sizes = [int(each.resident_bytes.max(initial=0)) for each in profile.resources] if profile else []
+    sizes = [int(each.resident_bytes.max(initial=0)) for each in shown.resources.processes]
     which = "largest resident set" if len(sizes) == 1 else "largest resident set of a process"
     return f"{which} {as_size(max(sizes))}" if any(sizes) else ""
 
@@ -204,7 +203,9 @@ def _tabs(
     return [(key, text, panel) for key, text, panel, is_there in tabs if is_there]
 
 
-def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
+def _sources(
+    run: ProfileRun, sampled: SampledScopes, costs: Mapping[str, ScopeResources]
+) -> list[PageSection]:
     sources: list[PageSection] = []
     memory = {} if run.allocations is None else {row.name: row for row in run.allocations.scopes}
     for key, heading, profile in () if run.allocations is None else _snapshots(run.allocations):
@@ -221,7 +222,7 @@ def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
         lead = f"{what}: as exact as there are samples{sampler}."
         sources.append(_source("samples", heading, lead, run, run.samples, table))
     if run.scopes is not None and has_time(run.scopes, "spans"):
-        table = scopes_table(run.scopes, sampled.scopes, memory, scope_resources(run.together or run.scopes))
+        table = scopes_table(run.scopes, sampled.scopes, memory, costs)
         heading, lead = "Scopes (exact)", "What the recorder saw: exact, and only what has a scope."
         if run.allocations is not None:
             heading = "Scopes (traced times)"

@@ -77,7 +77,7 @@ class ScopeCosts(NamedTuple):
     cpu: tuple[int, int] | None
     """Nanoseconds on a processor, and what they may be off by."""
     lock: tuple[int, int] | None
-    """The same of waiting for the interpreter's lock; None where none was seen, too."""
+    """The same of waiting for the interpreter's lock; None, too, where it may as well be none."""
     system: tuple[int, int] | None
     """The same of waiting in the system."""
     resident: int | None
@@ -306,10 +306,13 @@ def _costs(resources: ScopeResources | None) -> ScopeCosts:
     def estimate(seconds: float | None, interval: tuple[float, float]) -> tuple[int, int] | None:
         return None if seconds is None else (round(1e9 * seconds), round(5e8 * (interval[1] - interval[0])))
 
+    def waiting(seconds: float | None, interval: tuple[float, float]) -> tuple[int, int] | None:
+        return estimate(seconds, interval) if interval[0] > 0 else None
+
     return ScopeCosts(
         estimate(resources.cpu_s, resources.cpu_interval_s),
-        estimate(resources.waiting_for_lock_s or None, resources.waiting_for_lock_interval_s),
-        estimate(resources.waiting_s or None, resources.waiting_interval_s),
+        waiting(resources.waiting_for_lock_s, resources.waiting_for_lock_interval_s),
+        waiting(resources.waiting_s, resources.waiting_interval_s),
         resources.largest_resident_bytes,
     )
 

@@ -8,7 +8,8 @@ export function costsIn(range, found) {
   const costs = new Map();
   for (const [name, { samples, time, cpu, lock, system, resident = null }] of found) {
     const estimate = (part) => [part, offBy(part / time, independent(samples, time, range)) * time];
-    costs.set(name, { cpu: time > 0 ? estimate(cpu) : null, lock: lock > 0 ? estimate(lock) : null, system: system > 0 ? estimate(system) : null, resident });
+    const waiting = (part) => (part > 0 && estimate(part)[1] < part ? estimate(part) : null); // else it may as well be none
+    costs.set(name, { cpu: time > 0 ? estimate(cpu) : null, lock: waiting(lock), system: waiting(system), resident });
   }
   const known = ["cpu", "lock", "system", "resident"].filter((key) => [...costs.values()].some((each) => each[key] !== null));
   return (name) => Object.fromEntries(known.map((key) => [key, costs.get(name)?.[key] ?? null]));

@@ -25,6 +25,7 @@ static KeptFile memory = KEPT_NOTHING, bytes = KEPT_NOTHING, own_bytes = KEPT_NO
 static Counts ended; /* of helpers before this one */
 static Counts shown; /* as they were read last: they never decrease */
 static uint64_t read_at, due;
+static int is_off;
 
 static int is_kept(const KeptFile *kept, struct stat *facts) {
     return kept->file >= 0 && fstat(kept->file, facts) == 0 && facts->st_dev == kept->device && facts->st_ino == kept->inode;
@@ -137,8 +138,10 @@ static void take_reading(uint64_t now) {
     due = now + (pause > READING_NS ? pause : READING_NS);
 }
 
+void resources_switch(int is_on) { __atomic_store_n(&is_off, !is_on, __ATOMIC_RELAXED); }
+
 void resources_tick(uint64_t now) {
-    if (now >= due) take_reading(now);
+    if (now >= due && !__atomic_load_n(&is_off, __ATOMIC_RELAXED)) take_reading(now);
 }
 
 void resources_edge(uint64_t now, int is_end) {

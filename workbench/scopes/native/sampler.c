@@ -828,8 +828,15 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
     return PyLong_FromLong(error);
 }
 
+static PyObject *sampler_readings(PyObject *module, PyObject *is_on) {
+    (void)module;
+    resources_switch(PyObject_IsTrue(is_on));
+    Py_RETURN_NONE;
+}
+
 PyMethodDef sampler_methods[] = {
     {"sampler_why_not", sampler_why_not, METH_NOARGS, "Why the sampler cannot run here, or None."},
+    {"sampler_readings", sampler_readings, METH_O, "Whether to read what the system counts; for benchmarks."},
     {"sampler_start", sampler_start, METH_VARARGS, "Begin to sample all threads of this process."},
     {"sampler_pause", sampler_pause, METH_NOARGS, "End the helper thread, as before a fork."},
     {"sampler_resume", sampler_resume, METH_NOARGS, "Go on after a pause."},

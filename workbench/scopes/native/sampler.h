@@ -288,6 +288,7 @@ void kept_close(KeptFile *kept);
 void resources_begin(void);                      /* of a log */
 void resources_tick(uint64_t now);               /* take a reading if one is due */
 void resources_edge(uint64_t now, int is_end);   /* take one as the helper begins or ends */
+void resources_switch(int is_on);                /* for benchmarks: those between begin and end */
 void resources_forget(void);                     /* let go of the files */
 
 /* ---- sampler.c ------------------------------------------------------------------------------------------- */
