@@ -256,6 +256,8 @@ def scopes_table(
     memory = memory if memory is not None else {}
     resources = resources if resources is not None else {}
     rows = scope_table(profile)
+    if memory:
+        rows = sorted(rows, key=lambda row: -memory[row.name].peak_bytes if row.name in memory else 1)
     tree = aggregate(profile, of="spans")
     shown = rows[:MAX_ROWS]
     seen = [sampled[row.name].of_all if row.name in sampled else None for row in shown]
