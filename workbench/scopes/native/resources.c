@@ -146,6 +146,7 @@ void resources_tick(uint64_t now) {
 
 void resources_edge(uint64_t now, int is_end) {
     if (read_at == 0 || now - read_at >= EDGE_NS) take_reading(now);
+    due = now + READING_NS; /* whatever this one took: files are opened in the first */
     if (is_end) ended = count_own();
 }
 #endif
