@@ -1,4 +1,4 @@
-"""What a timeline of a million spans and 100,000 samples costs: its size, the time to write it, how fluid it is.
+"""What a timeline of a million spans, 100,000 samples and an hour of readings costs: size, time to write, fluency.
 
     python benchmarks/timeline.py             prints, and writes docs/measured/timeline.{md,json}
     python benchmarks/timeline.py --quick     fewer rounds; writes nothing
@@ -10,22 +10,37 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measured import Row, chromium, exact, finish, median, options_of
 
-from workbench.profile import ROOT, Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Samples, Spans
+from workbench.profile import (
+    ROOT,
+    Counter,
+    Frame,
+    FrameKind,
+    Marks,
+    Profile,
+    ProfileBuilder,
+    Resources,
+    Samples,
+    Spans,
+)
 from workbench.render.timeline.timeline import timeline_svg
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from playwright.sync_api import Page
 
 TRACKS = 8
 SAMPLES = 100_000
 LINES = 300
 """Kinds of samples that a page distinguishes: by line, kind of work and scopes."""
+READINGS = 72_000
+"""Of what the system counts of a process: 20 a second for an hour."""
 FUNCTIONS = 8
 """Python and native functions of each sample, on top of its scopes."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -60,7 +75,7 @@ PAN = """async ([way, frames]) => {
 
 
 # Returns the milliseconds of the trees of a range: the first one, which finds the nodes, and one of each kind after it;
-# then of the lines in it, at first and again.
+# then of the lines in it, and of what scopes cost in it, at first and again.
 TREES = """([total, lines]) => {
   const { chart } = document.documentElement;
   const range = { from: 0.1 * total, to: 0.9 * total };
@@ -70,7 +85,8 @@ TREES = """([total, lines]) => {
     return performance.now() - began;
   };
   const trees = ['spans', 'spans', 'samples'].map((part) => took(() => chart.treeOf(part, range)));
-  return [...trees, ...[1, 2].map(() => took(() => chart.linesBetween(lines, range)))];
+  const others = [() => chart.linesBetween(lines, range), () => chart.costsOf(range)];
+  return [...trees, ...others.flatMap((work) => [took(work), took(work)])];
 }"""
 
 SECOND_FRAME = """async () => {
@@ -104,7 +120,28 @@ def million(count: int = 1_000_000) -> Profile:
             counters=(Counter("damping", at, np.abs(np.cumsum(draw.normal(size=len(at))))),),
             marks=Marks(at[::1000], tuple(f"checkpoint {i}" for i in range(20))),
         )
-    return builder.build()
+    profile = builder.build()
+    return replace(profile, resources=(_readings(profile, draw),))
+
+
+def _readings(profile: Profile, draw: np.random.Generator) -> Resources:
+    """Return readings of a process of which everything changes all the time."""
+
+    def counted(each: int) -> NDArray[np.int64]:
+        return np.cumsum(draw.poisson(each, READINGS))
+
+    return Resources(
+        pid=1,
+        at_ns=np.linspace(profile.start_ns, profile.end_ns, READINGS).astype(np.int64),
+        resident_bytes=4096 * (100_000 + np.cumsum(draw.integers(-50, 51, READINGS))),
+        threads=draw.integers(8, 12, READINGS),
+        cpu_ns=np.cumsum(draw.integers(0, 50_000_000, READINGS)),
+        major_faults=counted(1),
+        read_bytes=4096 * counted(10),
+        written_bytes=4096 * counted(10),
+        voluntary_switches=counted(20),
+        involuntary_switches=counted(2),
+    )
 
 
 def _functions(builder: ProfileBuilder, scope: int) -> list[int]:
@@ -131,6 +168,7 @@ def _samples(stacks: Any, until_ns: int, draw: np.random.Generator) -> Samples:
         np.full(count, period),
         np.ones(count, dtype=np.int32),
         draw.integers(0, period, count),
+        draw.integers(1, 5, count).astype(np.uint8),
         line=draw.integers(0, LINES, count).astype(np.int32),
     )
 
@@ -202,10 +240,15 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
                     between, own = _pan(page, way)
                     frames.setdefault(f"{way}, {where}", []).extend(between)
                     drawing.setdefault(f"{way}, {where}", []).extend(own)
+            page.keyboard.press("r")
             page.keyboard.press("s")
             between, own = _pan(page, "drag")
             frames.setdefault("drag, 1/1024 of it with its samples", []).extend(between)
             drawing.setdefault("drag, 1/1024 of it with its samples", []).extend(own)
+            page.keyboard.press("0")
+            between, own = _pan(page, "zoom")
+            frames.setdefault("zoom, the whole run with all readings", []).extend(between)
+            drawing.setdefault("zoom, the whole run with all readings", []).extend(own)
             trees.append(page.evaluate(TREES, [int(total), LINES]))
             browser.close()
     rows = [
@@ -216,6 +259,7 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
     ]
     names = ("the first tree of a range", "a later tree of spans", "a later tree of samples")
     names += ("the first lines of a range", "later lines of a range")
+    names += ("the first costs of scopes in a range", "later costs of scopes in a range")
     rows += [
         median(name, list(values), "ms", 150)
         for name, values in zip(names, zip(*trees, strict=True), strict=True)
@@ -238,7 +282,7 @@ def main() -> None:
     profile = million()
     spans = sum(len(track.spans) for track in profile.tracks if track.spans is not None)
     sections = {
-        f"{spans:,} spans and {SAMPLES:,} samples on {TRACKS} tracks": measure(
+        f"{spans:,} spans and {SAMPLES:,} samples on {TRACKS} tracks, {READINGS:,} readings": measure(
             profile, 2 if options.quick else 6
         )
     }

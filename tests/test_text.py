@@ -14,6 +14,7 @@ from workbench.text import (
     as_amount,
     as_difference,
     as_difference_range,
+    as_digits_give_or_take,
     as_seconds,
     as_share,
     as_size,
@@ -73,6 +74,20 @@ def test_printable_text_prints(text: str) -> None:
     shown = printable(text)
     assert shown.isprintable()
     assert text == shown or not text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("amount", "off", "digits", "unit"),
+    [
+        (1.234e9, 0.12e9, "1.23", "s ±0.12"),
+        (0, 15e6, "0.0", "ms ±15.0"),
+        (49.1e6, 1e3, "49.1", "ms ±0.1"),
+        (1234e9, 5e8, "1,234", "s ±1"),
+    ],
+)
+def test_digits_that_may_be_off(amount: float, off: float, digits: str, unit: str) -> None:
+    """An amount has the digits of the larger of both, and is never said to be off by nothing; as tests/js has it."""
+    assert as_digits_give_or_take(amount, off) == (digits, unit)
 
 
 def test_json_ends_no_element() -> None:

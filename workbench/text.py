@@ -227,8 +227,6 @@ def as_short_number(value: float) -> str:
 
 def as_size(count: int) -> str:
     """Return a number of bytes."""
-    if count < 0:
-        return f"−{as_size(-count)}"
     return as_amount(count, "bytes")
 
 

@@ -205,6 +205,20 @@ def test_an_existing_run_is_not_touched(folder: Path) -> None:
     assert (folder / FILE).read_bytes() == before
 
 
+def test_an_empty_file_of_that_name_is_not_ours(tmp_path: Path) -> None:
+    """It is refused in one line and stays empty: ours gets its name with its first line, and nothing is left of it."""
+    (tmp_path / FILE).touch()
+    with pytest.raises(
+        InvalidInputError, match=r"results\.jsonl is in the way and was not written by workbench"
+    ):
+        ResultsWriter(tmp_path, RUN)
+    assert (tmp_path / FILE).read_bytes() == b""
+    ResultsWriter(tmp_path / "new", RUN).close()
+    assert read_results(tmp_path / "new").head == RUN
+    assert {path.name for path in (tmp_path / "new").iterdir() if not path.name.startswith(".")} == {FILE}
+    assert not list((tmp_path / "new").glob(f".workbench-*{FILE}"))
+
+
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     """A path that is a file, or below one, is refused with what is wrong."""
     (tmp_path / "file").write_text("mine")

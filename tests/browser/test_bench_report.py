@@ -65,6 +65,19 @@ FIRST = (
 SORTS = "[...document.querySelectorAll('#conditions th[aria-sort]')].map(e => e.getAttribute('aria-sort'))"
 
 
+@pytest.mark.parametrize(("width", "shown"), [(1400, ".wide"), (400, ".narrow"), (320, ".narrow")])
+def test_speed_against_error_fits_the_screen(
+    width: int, shown: str, written: Written, open_page: Callable[..., Any]
+) -> None:
+    """On a telephone nothing is scrolled sideways: points have numbers there, and names are in a list."""
+    page = open_page(written("run"), width=width).page
+    drawn = page.locator("#trade :is(.wide, .narrow):visible")
+    assert drawn.count() == 1
+    assert drawn.evaluate("(e, shown) => e.matches(shown) && e.scrollWidth <= e.clientWidth", shown)
+    assert page.locator("#trade li").all_text_contents().count("faster, Jacobian only") == 1
+    assert page.locator("#trade li").count() == len(FACTORS)
+
+
 def test_tables_are_sorted_by_mouse_and_keyboard(written: Written, open_page: Callable[..., Any]) -> None:
     """A click on a head sorts up, the next one down, and the head says so; Enter and the space bar do the same."""
     page = open_page(written("run")).page

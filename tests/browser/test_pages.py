@@ -44,6 +44,22 @@ def test_it_opens_from_a_folder(name: str, written: Written, open_page: Callable
     watched.assert_quiet()
 
 
+def test_names_of_variants_are_broken_between_words(written: Written, open_page: Callable[..., Any]) -> None:
+    """On a telephone, a word such as "backpropagation" stays whole in the index of a suite's profiles."""
+    page = open_page(written("suite"), width=400).page
+    cell = page.locator("table.variants td:first-child", has_text="other")
+    lines = """e => {
+        document.querySelectorAll('table.variants tbody tr').forEach(row => row.contains(e) || row.remove());
+        document.querySelector('table.variants th:nth-child(5)').textContent = 'error of the validation data';
+        e.textContent = 'exact, backpropagation';
+        const range = document.createRange();
+        range.setStart(e.firstChild, 7);
+        range.setEnd(e.firstChild, 22);
+        return range.getClientRects().length;
+    }"""
+    assert cell.evaluate(lines) == 1
+
+
 @pytest.mark.parametrize("name", ["run", "runs", "suite", "profile"])
 def test_the_policy_is_in_force(name: str, written: Written, open_page: Callable[..., Any]) -> None:
     """A script, a style attribute, a handler or a request that the page did not come with is refused."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.helpers.bench_runs import FINGERPRINT, write_experiment, write_training_experiment
 from tests.helpers.hostile import HOSTILE
-from tests.helpers.page_profiles import hostile, merged, training
+from tests.helpers.memory_runs import many_stacks, memory_run
+from tests.helpers.page_profiles import hostile, merged, training, waits
 from tests.helpers.recorded_runs import write_hostile_run, write_recorded_run
 from workbench.report.bench.page import write_page
 from workbench.report.history.page import write_runs_page
@@ -116,6 +117,8 @@ PAGES: dict[str, Callable[[Path], Path]] = {
     "profile": lambda folder: write_report(run_of_profile(training()), folder),
     "hostile profile": lambda folder: write_report(run_of_profile(hostile(), title=HOSTILE[1]), folder),
     "merged profile": lambda folder: write_report(run_of_profile(merged()), folder),
+    "profile with resources": lambda folder: write_report(run_of_profile(waits()), folder),
+    "memory profile": lambda folder: write_report(memory_run(many_stacks(300)), folder),
     "suite": suite,
 }
 """What writes a page of each kind into a folder, by its name."""

@@ -222,7 +222,7 @@ def test_what_is_refused(tmp_path):
         over = subprocess.Popen(["true"])
         over.wait()
         for words, complaint in (
-            ((str(over.pid),), f"no process has PID {over.pid}"),
+            ((str(over.pid),), f"no process has PID {over.pid}: `ps -e` lists those that run"),
             ((str(sleeping.pid),), f"PID {sleeping.pid} (sleep) is not a Python program"),
             ((str(os.getpid()), "--sampler", "pyinstrument"), "pyinstrument cannot attach to a program"),
             ((str(os.getpid()), "p.py"), "is of a program that runs already: leave out p.py"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +55,19 @@ def test_a_regression_is_exit_code_1(workbench: Compare, compare: Compare, repos
     summary = (repository / "../summary.md").read_text()
     assert summary.startswith("### REGRESSION 1.50× slower (limit 1.05×): one, ")
     assert workbench("show", "--markdown", "../run", cwd=repository).stdout == summary
+
+
+def test_a_dry_run_lists_what_keep_would_delete(compare: Compare, repository: Path) -> None:
+    """Nothing is measured, deleted or made; without --keep one line says what to give."""
+    made = compare(*QUICK[:-2], "-o", "runs/a")
+    assert made.returncode == 0
+    shutil.copytree(repository / "runs" / "a", repository / "runs" / "b")
+    ran = compare(*QUICK[:-2], "-o", "runs/c", "--dry-run", "--keep", "2")
+    assert (ran.returncode, ran.stdout) == (0, f"would delete {repository}/runs/a\n")
+    assert {path.name for path in (repository / "runs").iterdir()} == {"a", "b"}
+    refused = compare(*QUICK, "--dry-run")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "give one suite, and --keep N" in refused.stderr
 
 
 def test_no_change_is_exit_code_0(compare: Compare, repository: Path) -> None:

@@ -273,7 +273,7 @@ def test_what_is_not_ours_stays_as_it_is(name: str, capfd: pytest.CaptureFixture
                 each for each, kind, _ in here
                 if each in command.certain and (kind.endswith("file") or (name not in SINGLE and "link" in kind))
             ]  # fmt: skip
-            if in_the_way and not (name == "bench" and in_the_way == ["results.jsonl"]):
+            if in_the_way:
                 assert code == 2, event
             if code == 2:
                 assert "Traceback" not in said

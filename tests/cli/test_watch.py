@@ -191,7 +191,7 @@ def test_what_is_not_there_is_one_line(command: str, tmp_path: Path) -> None:
     """What is no process, no Python or no recording is refused in one line, with a remedy."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    _refused(command, str(ended.pid), f"there is no process {ended.pid}: name one that runs")
+    _refused(command, str(ended.pid), f"no process has PID {ended.pid}: `ps -e` lists those that run")
     if command == "watch":
         _refused(command, str(tmp_path), f"{tmp_path} holds no recording: name the folder")
         _refused(command, str(tmp_path / "x"), "there is no such folder")

@@ -83,12 +83,12 @@ def test_many_readings_keep_extremes_and_sums() -> None:
     resident = np.random.default_rng(1).integers(1, 1 << 30, count)
     counted = readings(7, np.arange(count) * 50 * MS, resident, written_bytes=np.arange(count) * 512)
     hour = timeline_svg(two_processes(counted), title="t")
-    _, _, at, values = Decoded(hour).curves[0]
+    (_, _, at, values), (_, _, _, written) = Decoded(hour).curves
     assert len(at) <= 20_001
     assert at[[0, -1]].tolist() == [0, (count - 1) * 50 * MS]
     assert np.array_equal(values, resident[at // (50 * MS)])
     assert [values.min(), values.max()] == [resident.min(), resident.max()]
-    assert set(Decoded(hour).curves[1][3][:-1].tolist()) == {10240}
+    assert set(written[:-1].tolist()) == {10240}
     assert len(hour) < 500_000
 
 
@@ -105,3 +105,5 @@ def test_without_scripts_two_curves(is_folded: bool) -> None:
     curves = [each.get("d") for each in root.iter() if each.get("class") == "wt-curve"]
     assert len(curves) == (0 if is_folded else 2)
     assert all(curve.endswith("H508.0") for curve in curves)
+    if not is_folded:
+        assert {"resident set, up to 8.19 kB", "CPU, up to 50 %"} <= {each.text for each in root.iter()}

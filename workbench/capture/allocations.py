@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from workbench.capture.sources import functions_in
 from workbench.eventlog.stack_shape import wrapper
 from workbench.eventlog.traces import MemorySnapshot, read_snapshots
 from workbench.profile import (
+    BYTES,
     Allocations,
+    FileFacts,
     Frame,
     Profile,
     ProfileBuilder,
@@ -112,7 +114,7 @@ def _profile(
             samples = _samples(list(rows), *zip(*rows.values(), strict=True))
             builder.add(Track(thread, snapshot.pid, tid, snapshot.command, samples=samples))
     built = builder.build()
-    return attribute(built, recorded) if built.tracks else None
+    return replace(attribute(built, recorded), file=FileFacts(unit=BYTES)) if built.tracks else None
 
 
 def _samples(stacks: Sequence[int], sizes: Sequence[int], blocks: Sequence[int]) -> Samples:

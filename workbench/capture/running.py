@@ -82,7 +82,7 @@ class RunningProgram:
         try:
             end = os.pidfd_open(self.pid)
         except ProcessLookupError:
-            raise _gone(self.pid) from None
+            raise gone(self.pid) from None
         try:
             yield end
         finally:
@@ -122,7 +122,7 @@ def running_program(pid: int) -> RunningProgram:
     except (FileNotFoundError, ProcessLookupError):
         if runs(pid):
             raise _no_python(pid) from None  # a thread of the kernel
-        raise _gone(pid) from None
+        raise gone(pid) from None
     executable, folder = executable.removeprefix(root).removesuffix(" (deleted)"), folder.removeprefix(root)
     library = next((match for path in maps if (match := _LIBRARY.search(path))), None)
     command = tuple(os.fsdecode(word) for word in words[1:])
@@ -205,7 +205,8 @@ class GoneError(InvalidInputError):
     """There is no such process, or not any more."""
 
 
-def _gone(pid: int) -> GoneError:
+def gone(pid: int) -> GoneError:
+    """Return the error for a number that no process has."""
     return GoneError(f"no process has PID {pid}: `ps -e` lists those that run")
 
 

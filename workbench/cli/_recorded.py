@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.capture.load import RECORDING
+from workbench.capture.running import gone
 from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording
 from workbench.eventlog.live_processes import descendants, recorded_into, runs
@@ -35,7 +36,7 @@ def recorded_process(pid: int) -> tuple[int, Path] | None:
         InvalidInputError: There is no such process, or it is another user's.
     """
     if not runs(pid):
-        raise InvalidInputError(f"there is no process {pid}: name one that runs, or a folder")
+        raise gone(pid)
     try:
         for each in (pid, *descendants(pid)):
             folder = recorded_into(each)

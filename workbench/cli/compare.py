@@ -79,6 +79,7 @@ did not write are never replaced: if one is in the way, nothing runs, and the ex
     "-o", "--output", type=click.Path(path_type=Path), metavar="EXPERIMENT", help="Folder of the experiment."
 )
 @keep_option
+@click.option("--dry-run", is_flag=True, help="Print what --keep would delete, and measure nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--markdown", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE",
               help="Append the verdict to FILE as Markdown, whatever comes out; - prints it.")  # fmt: skip
@@ -105,6 +106,7 @@ def command(
     timeout: float,
     output: Path | None,
     keep: int | None,
+    dry_run: bool,
     as_json: bool,
     markdown: str | None,
 ) -> None:
@@ -116,6 +118,8 @@ def command(
         raise InvalidInputError(f"--fail-worse {fail_worse:g}: choose a positive number of powers of ten")
     if as_json and markdown == "-":
         raise InvalidInputError("--json and --markdown - both print: name a file for the Markdown")
+    if dry_run and (keep is None or len(what) > 1):
+        raise InvalidInputError("--dry-run prints what --keep would delete: give one suite, and --keep N")
     limits = Limits(fail_slower, fail_worse, fail_larger, fail_instructions)
     sides = (base, new, base_python, new_python)
     with _markdown_of_errors(markdown):
@@ -146,6 +150,10 @@ def command(
                 instructions=instructions,
                 keep=keep,
             )
+            if dry_run and keep is not None:
+                for line in _would_retire(options, keep):
+                    click.echo(line)
+                return
             compared = _measured(options)
     _append(markdown, compared.markdown)
     page = str(compared.page) if compared.page is not None else None
@@ -216,6 +224,13 @@ def _measured(options: CompareOptions) -> _Compared:
         if error.exit_code == 1:  # which here would be taken for a regression
             raise InvalidInputError(str(error)) from None
         raise
+
+
+def _would_retire(options: CompareOptions, keep: int) -> list[str]:
+    from workbench.bench.compare.revisions import would_retire
+
+    with progress("comparing") as advance:
+        return would_retire(options, keep, say=say, step=lambda text: advance(0, None, text))
 
 
 def _stored(what: tuple[str, ...], variants: tuple[str, ...], limits: Limits) -> _Compared:

@@ -26,6 +26,23 @@ from workbench.scopes import layout
 EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags", "<u2"), ("end", "<u8")])
 OPEN = np.dtype([("name", "<u4"), ("zero", "<u4"), ("start", "<u8")])
 RECORD = np.dtype([("head", "<u4"), ("a", "<u4"), ("b", "<u8")])
+READING = np.dtype(
+    [
+        (name, "<u8")
+        for name in (
+            "at_ns",
+            "resident_bytes",
+            "threads",
+            "cpu_ns",
+            "major_faults",
+            "read_bytes",
+            "written_bytes",
+            "voluntary_switches",
+            "involuntary_switches",
+        )
+    ]
+)
+"""What the system counted of a process at one time."""
 MAX_TIME_NS = np.iinfo(np.int64).max
 NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
 """Flags of events that are no intervals."""
@@ -98,8 +115,10 @@ class ProcessLog:
     """By number; the last statement of each."""
     sampler: tuple[int, ...] | None = None
     """The sampler's state as in `layout.SAMPLER_STATE`, on the process's own clock; None: no sampler ran."""
+    readings: list[NDArray[np.void]] = field(default_factory=list)
+    """What the system counted of the process, with times on the process's own clock."""
     moved_ns: int = 0
-    """Nanoseconds added to the log's times; those of samples and of the sampler stay on the process's own clock."""
+    """Nanoseconds added to the log's times; those of samples, readings and the sampler stay on its own clock."""
     damaged: int = 0
     """Number of damaged places; a segment is read up to its first one."""
 
@@ -167,6 +186,8 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
         elif kind == layout.CHUNK_SAMPLES:
             count = (stop - start) // RECORD.itemsize
             segment.threads.setdefault(track, []).append(np.frombuffer(data, RECORD, count, start))
+        elif kind == layout.CHUNK_READINGS:
+            log.readings.append(np.frombuffer(data, READING, (stop - start) // READING.itemsize, start))
         elif kind == layout.CHUNK_SAMPLER and stop - start >= layout.SAMPLER_STATE.size:
             log.sampler = layout.SAMPLER_STATE.unpack_from(data, start)
     if segment.threads:

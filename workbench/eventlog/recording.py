@@ -22,6 +22,7 @@ from workbench.eventlog.events import (
 )
 from workbench.eventlog.log_files import MAX_TIME_NS, OPEN, ProcessLog, read_process_logs, scope_sites
 from workbench.eventlog.nesting import Scopes, nested_spans
+from workbench.eventlog.resource_readings import resources_of
 from workbench.eventlog.sample_tracks import (
     NOTHING,
     SampledThread,
@@ -94,10 +95,12 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
             end_ns += log.start_ns - unmoved[log.key].start_ns
         processes.append(_Process(builder, log, symbols, end_ns, threads))
         processes[-1].add_tracks()
-    return builder.build(
+    counted = [resources_of(process.log, process.until_ns) for process in processes]
+    profile = builder.build(
         RecordingFacts(
             processes=len(logs),
-            damaged=sum(process.log.damaged + process.strange for process in processes),
+            damaged=sum(process.log.damaged + process.strange for process in processes)
+            + sum(damaged for _, damaged in counted),
             closed_elsewhere=sum(process.elsewhere for process in processes),
             after_end=sum(process.late for process in processes),
             misnested=builder.misnested,
@@ -118,6 +121,7 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
             wall_minus_monotonic_ns=logs[0].wall_ns - logs[0].start_ns if logs else 0,
         )
     )
+    return replace(profile, resources=tuple(found for found, _ in counted if found is not None))
 
 
 @dataclass

@@ -118,7 +118,7 @@ class OutputFolder:
                 raise self._in_the_way(folder)
             for path in sorted((self.path / folder).rglob("*")):
                 name = path.relative_to(self.path).as_posix()
-                if not path.is_dir() and files.is_in_the_way(name):
+                if (path.is_symlink() or not path.is_dir()) and files.is_in_the_way(name):
                     raise self._in_the_way(name)
 
     def _in_the_way(self, name: str) -> InTheWayError:

@@ -61,7 +61,8 @@ from workbench.profile._record import (
 from workbench.profile._redact import Redaction
 from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._scope_bytes import line_bytes, scope_bytes, traced_peak
+from workbench.profile._scope_bytes import held, line_bytes, scope_bytes, traced_peak
+from workbench.profile._scope_resources import ScopeResources, scope_resources
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
     ScopeCost,
@@ -119,6 +120,7 @@ __all__ = [
     "ScopeBytes",
     "ScopeCost",
     "ScopeNode",
+    "ScopeResources",
     "ScopeRow",
     "ScopeSamples",
     "ScopeSite",
@@ -141,6 +143,7 @@ __all__ = [
     "drop_idle",
     "durations",
     "frame_times",
+    "held",
     "in_scopes",
     "is_import_or_startup",
     "is_interpreter",
@@ -162,6 +165,7 @@ __all__ = [
     "scope_bytes",
     "scope_costs",
     "scope_overhead",
+    "scope_resources",
     "scope_samples",
     "scope_table",
     "scope_totals",

@@ -22,7 +22,7 @@ def between(profile: Profile, start_ns: int, end_ns: int) -> Profile:
     Invariants: the time of each stack is the sum of what its spans and its samples have inside the range; so
     ranges side by side sum up to the whole. Stacks, names and tracks stay, also tracks without anything left.
     Spans that reach over an edge are cut there; their numbers (flops, bytes) are of the whole and become NaN.
-    What takes no time, samples, counters and marks too, is inside from `start_ns` on and not at `end_ns`.
+    What takes no time, samples, counters, marks and readings too, is inside from `start_ns` on and not at `end_ns`.
 
     Raises:
         InvalidInputError: The range ends before it starts.
@@ -42,6 +42,9 @@ def between(profile: Profile, start_ns: int, end_ns: int) -> Profile:
                 samples=None if track.samples is None else _samples_in(track.samples, start_ns, end_ns),
             )
             for track in profile.tracks
+        ),
+        resources=tuple(
+            each.rows((each.at_ns >= start_ns) & (each.at_ns < end_ns)) for each in profile.resources
         ),
         start_ns=min(max(profile.start_ns, start_ns), end_ns),
         end_ns=max(min(profile.end_ns, end_ns), start_ns),

@@ -216,6 +216,8 @@ def _check(profile: Profile) -> None:
         if track.samples is not None:
             _check_samples(profile, track.samples, where)
         _check_points(track, where)
+    for resources in profile.resources:
+        resources.check()
 
 
 def _must(holds: object, what: str) -> None:

@@ -63,7 +63,7 @@ def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, Scope
     """
     counts = SampleCounts.of(profile, by_time=by_time)
     cpu, times = SampleCounts.of_cpu(profile), ThreadTime.of(profile)
-    inside = _stacks_by_scope(profile)
+    inside = stacks_by_scope(profile)
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
     kind = kinds[profile.stacks.frame]
     found: list[ScopeSamples] = []
@@ -94,7 +94,7 @@ def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, Scope
     return {each.name: each for each in sorted(found, key=lambda each: -each.of_all.share)}
 
 
-def _stacks_by_scope(profile: Profile) -> dict[str, NDArray[np.int64]]:
+def stacks_by_scope(profile: Profile) -> dict[str, NDArray[np.int64]]:
     """Return by the name of a scope all stacks that it is in."""
     stacks = profile.stacks
     of_frame = [frame.name if frame.kind is FrameKind.SCOPE else None for frame in profile.frames]

@@ -15,6 +15,21 @@ from workbench.profile._sample_counts import MAX_UNSEEN, SampledShare, Z
 from workbench.profile._thread_rows import ThreadRows, samples_of
 from workbench.profile.stacks import Int64
 
+_NOTHING = SampledShare(0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class _CpuTime:
+    """The CPU time of threads in some stacks."""
+
+    ticks: int
+    """At which they ran."""
+    ns: float
+    near: NDArray[np.bool_]
+    """(rows,) where `off` is not 0"""
+    off: Callable[[Int64], NDArray[np.float64]]
+    """What a tick of each of some rows adds, as a part of a period."""
+
 
 @dataclass(frozen=True)
 class ThreadTime:
@@ -32,15 +47,28 @@ class ThreadTime:
         rows = ThreadRows.of(tracks)
         return None if rows.state is None else cls(rows, len(profile.stacks))
 
+    def has_seen(self, stacks: Int64) -> bool:
+        """Return whether there are samples of some stacks."""
+        return bool(self._mask(stacks)[self.rows.stack].any())
+
     def waiting_for_lock(self, stacks: Int64) -> SampledShare:
         """Return the part of the time in some stacks in which threads waited for the interpreter's lock."""
         inside = self._mask(stacks)[self.rows.stack]
-        waits = inside & self._waits_for_lock
+        waits = inside & (self.rows.state == ThreadState.WAITING_FOR_GIL)
         samples, whole = int(self.rows.ticks[waits].sum()), int(self.rows.ticks[inside].sum())
-        share = samples / whole if whole else 0.0
-        return self._with_interval(
-            samples, share, whole, inside, lambda row: waits[row] - share * inside[row]
-        )
+        if not whole:
+            return _NOTHING
+        share = samples / whole
+        half = self._half(samples, inside, lambda row: waits[row] - share * inside[row]) / whole
+        return SampledShare(samples, share, max(0.0, share - half), min(1.0, share + half))
+
+    def seconds_in(self, stacks: Int64, state: ThreadState) -> tuple[float, tuple[float, float]]:
+        """Return for how long threads were in a state in some stacks, and the 95 % interval of that."""
+        there = self._mask(stacks)[self.rows.stack] & (self.rows.state == state)
+        ticks = int(self.rows.ticks[there].sum())
+        half = self._half(ticks, there, lambda row: there[row].astype(np.float64)) * self._tick_s
+        seconds = float(self.rows.weight_ns[there].sum()) / 1e9
+        return seconds, (max(0.0, seconds - half), seconds + half)
 
     def on_processor(self, stacks: Int64) -> SampledShare | None:
         """Return the part of the time in some stacks in which threads were on a processor; None where nobody knows.
@@ -49,14 +77,33 @@ class ThreadTime:
         ticks at which they ran where they also waited for a processor. The interval is that of the ratio, with what
         sharing out adds to it.
         """
+        cpu = self._cpu_in(stacks)
+        if cpu is None:
+            return None
+        inside = self._mask(stacks)[self.rows.stack]
+        whole_ns, whole = float(self.rows.weight_ns[inside].sum()), int(self.rows.ticks[inside].sum())
+        if not whole:
+            return _NOTHING
+        share = min(1.0, cpu.ns / whole_ns) if whole_ns else 0.0
+        half = (
+            self._half(cpu.ticks, inside | cpu.near, lambda row: cpu.off(row) - share * inside[row]) / whole
+        )
+        return SampledShare(cpu.ticks, share, max(0.0, share - half), min(1.0, share + half))
+
+    def cpu_s(self, stacks: Int64) -> tuple[float, tuple[float, float]] | None:
+        """Return for how long threads were on a processor in some stacks, and its 95 % interval; None: nobody knows."""
+        cpu = self._cpu_in(stacks)
+        if cpu is None:
+            return None
+        half = self._half(cpu.ticks, cpu.near, cpu.off) * self._tick_s
+        return cpu.ns / 1e9, (max(0.0, cpu.ns / 1e9 - half), cpu.ns / 1e9 + half)
+
+    def _cpu_in(self, stacks: Int64) -> _CpuTime | None:
         rows, each = self.rows, self._cpu_of_time
         if rows.cpu is None or each is None:
             return None
         inside = self._mask(stacks)[rows.stack]
-        there = np.flatnonzero(inside)
-        ran = there[rows.ran[there]]
-        samples, whole = int(rows.ticks[ran].sum()), float(rows.weight_ns[there].sum())
-        share = min(1.0, float(rows.cpu[ran].sum()) / whole) if whole else 0.0
+        ran = np.flatnonzero(inside & rows.ran)
         in_group = np.bincount(
             rows.cpu_groups[ran], weights=rows.ticks[ran], minlength=len(self._ran_in_group)
         )
@@ -64,14 +111,16 @@ class ThreadTime:
 
         def off(row: Int64) -> NDArray[np.float64]:
             found: NDArray[np.float64] = each[row] * (inside[row] - part[rows.cpu_groups[row]])
-            return found - share * inside[row]
+            return found
 
-        near = inside | (part > 0)[rows.cpu_groups]
-        return self._with_interval(samples, share, int(rows.ticks[there].sum()), near, off)
+        return _CpuTime(
+            int(rows.ticks[ran].sum()), float(rows.cpu[ran].sum()), (part > 0)[rows.cpu_groups], off
+        )
 
     @cached_property
-    def _waits_for_lock(self) -> NDArray[np.bool_]:
-        return np.asarray(self.rows.state == ThreadState.WAITING_FOR_GIL)
+    def _tick_s(self) -> float:
+        """The period in seconds."""
+        return float(self.rows.weight_ns.sum()) / max(int(self.rows.ticks.sum()), 1) / 1e9
 
     @cached_property
     def _cpu_of_time(self) -> NDArray[np.float64] | None:
@@ -88,29 +137,21 @@ class ThreadTime:
         mask[stacks] = True
         return mask
 
-    def _with_interval(
-        self,
-        samples: int,
-        share: float,
-        whole: int,
-        near: NDArray[np.bool_],
-        off: Callable[[Int64], NDArray[np.float64]],
-    ) -> SampledShare:
-        """Return a share of so many ticks with its 95 % interval.
+    def _half(
+        self, samples: int, near: NDArray[np.bool_], off: Callable[[Int64], NDArray[np.float64]]
+    ) -> float:
+        """Return half the 95 % interval of a sum over ticks, in ticks, of which so many were seen.
 
         As that of a part of all samples (`SampleCounts`), from the differences between neighbouring samples of a
-        thread. A ratio varies as the sum of `off` over the denominator: what a tick of a row adds to the numerator,
-        less the share of what it adds to the denominator. It is 0 of rows that are not `near`.
+        thread. `off` is what a tick of a row adds to the sum; of a ratio, what it adds to the numerator less the share
+        of what it adds to the denominator. It is 0 of rows that are not `near`.
         """
-        if not whole:
-            return SampledShare(0, 0.0, 0.0, 1.0)
+        if not samples:
+            return MAX_UNSEEN
         rows = self.rows
         moments, moment = rows.moments
         kept = np.flatnonzero(near[rows.changes] | near[rows.changes + 1])
         row = rows.changes[kept]
         amount = np.sqrt((rows.at_once[row] ** 2 + rows.at_once[row + 1] ** 2) / 2)
         jumps = np.bincount(moment[kept], weights=(off(row + 1) - off(row)) * amount, minlength=moments)
-        half = Z * math.sqrt((float((jumps**2).sum()) + Z * Z) / 2) / whole
-        if not samples:
-            half = MAX_UNSEEN / whole
-        return SampledShare(samples, share, max(0.0, share - half), min(1.0, share + half))
+        return Z * math.sqrt((float((jumps**2).sum()) + Z * Z) / 2)

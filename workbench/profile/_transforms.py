@@ -128,6 +128,7 @@ def join(recorded: Profile, sampled: Profile) -> Profile:
         recorded.file if sampled.file == NO_FILE else sampled.file,
         sampled.attribution or recorded.attribution,
         lines,
+        recorded.resources or sampled.resources,
     )
 
 

@@ -20,14 +20,6 @@ export function amount(value, unit) {
   return (scaled >= 999.5 ? whole.format(scaled) : Number(scaled.toPrecision(3))) + " " + name;
 }
 
-// An amount with three digits and the prefix of its unit: 412 MB. The same as as_size in text.py.
-export function scaled(value, unit) {
-  const size = Math.abs(value);
-  const [factor, letter] = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([least]) => size >= 0.9995 * least) || [1, ""];
-  const digits = Number((value / factor).toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 20 });
-  return (digits + " " + letter + unit).trim();
-}
-
 export function share(part, all) {
   const percent = all > 0 ? (100 * part) / all : 0;
   return (percent === 0 || percent >= 0.1 ? percent.toFixed(1) : Number(percent.toPrecision(2))) + " %";

@@ -29,6 +29,7 @@ HEADER_INFO_AT = 128
 CHUNK = Struct("<IIQII")
 """size with this header (0: end of the used part), kind, track, zero, zero"""
 CHUNK_TEXT, CHUNK_EVENTS, CHUNK_OPEN, CHUNK_SAMPLES, CHUNK_SAMPLER, CHUNK_TRACES = 1, 2, 3, 4, 5, 6
+CHUNK_READINGS = 7
 
 TEXT = Struct("<IIQ")
 """bytes of text plus one (0: end of the used part; written last), kind, id; the text follows, padded to 8"""

@@ -49,7 +49,7 @@ from workbench.bench.compare.worktrees import (
 )
 from workbench.bench.design.suite_files import is_file
 from workbench.bench.results.results import FILE, Results, read_results
-from workbench.bench.results.retention import retire
+from workbench.bench.results.retention import retire, would_delete
 from workbench.bench.run.experiment import (
     BenchOptions,
     check_options,
@@ -140,6 +140,20 @@ def compare_revisions(
         for line in retire(results, options.keep):
             say(line)
     return RevisionComparison(results, judge(results, pairs, options.limits))
+
+
+def would_retire(options: CompareOptions, keep: int, *, say: Say, step: Callable[[str], None]) -> list[str]:
+    """Return in lines what the comparison would delete, and measure nothing; both sides are prepared for their suite.
+
+    Raises:
+        InvalidInputError: See `compare_revisions`.
+    """
+    bench = _bench_options(options)
+    check_options(bench)
+    _check(options)
+    with _prepared(options, say, step) as both:
+        head = comparison_head(bench, both, pairs_of(both, options.variants), options.limits)
+    return would_delete(options.folder, head.suite, head.fingerprint.machine, keep)
 
 
 def _bench_options(options: CompareOptions) -> BenchOptions:

@@ -40,6 +40,12 @@ def older_experiments(new: Path, suite: str, machine: str, keep: int) -> list[Re
     return same[: max(0, len(same) - (keep - 1))]
 
 
+def would_delete(new: Path, suite: str, machine: str, keep: int) -> list[str]:
+    """Return in lines what `retire` would delete; see `older_experiments`."""
+    older = older_experiments(new, suite, machine, keep)
+    return [f"would delete {each.folder}" for each in older] or ["would delete no older experiment"]
+
+
 def retire(new: Results, keep: int) -> list[str]:
     """Delete what is too many beside a new experiment; return in lines what was deleted and what is left.
 

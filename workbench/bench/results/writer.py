@@ -40,21 +40,32 @@ class ResultsWriter:
         self._names = folder_names(head.variants)
         try:
             self._open(folder, resumed=resumed)
+            if not resumed:
+                self.append(head)
+                self._name()
+                _sync_folder(folder)
         except BaseException:
             self._give_up()
             raise
-        if not resumed:
-            self.append(head)
-            _sync_folder(folder)
 
     def _open(self, folder: Path, *, resumed: bool) -> None:
         try:
             check_results(folder, resumed=resumed)
-            exists = self._path.exists()
-            self._file = open(self._path, "r+b" if exists else "xb", opener=_open_private)  # noqa: SIM115
+            self._unnamed = None if self._path.exists() else self.output.unfinished(FILE)
+            self._file = open(self._unnamed or self._path, "r+b", opener=_open_private)  # noqa: SIM115
             self._end_last_line(resumed)
         except OSError as error:
             raise cannot_write(folder, error) from None
+
+    def _name(self) -> None:
+        """Give a new file its name once it has its first line, so that an empty file of that name is never ours."""
+        if self._unnamed is None:
+            return
+        try:
+            check_results(self.output.path)
+            self._unnamed.replace(self._path)
+        except OSError as error:
+            raise cannot_write(self.output.path, error) from None
 
     def _give_up(self) -> None:
         if not self._is_held:
@@ -112,7 +123,7 @@ def _open_private(path: str, flags: int) -> int:
 def check_results(folder: Path, *, resumed: bool = False) -> None:
     """Refuse results that are there, unless they are resumed, and a file that is not ours.
 
-    Of ours a kill may have left the begin of the first line alone.
+    Of an earlier version's a kill may have left the begin of the first line alone.
 
     Raises:
         InvalidInputError: The file is not ours, or the folder holds results already.
@@ -120,7 +131,7 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
     path = folder / FILE
     content = head(str(path), len(FIRST_LINES[0]))
     if os.path.lexists(path) and (
-        content is None
+        not content
         or not any(content.startswith(begin) or begin.startswith(content) for begin in FIRST_LINES)
     ):
         raise InvalidInputError(

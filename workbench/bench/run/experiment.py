@@ -33,7 +33,7 @@ from workbench.bench.results.results import (
     is_begun,
     read_results,
 )
-from workbench.bench.results.retention import older_experiments, retire
+from workbench.bench.results.retention import retire, would_delete
 from workbench.bench.results.writer import ResultsWriter, check_results
 from workbench.bench.run.explain import add_tables, record_variants
 from workbench.bench.run.fingerprint import changes, digest, fingerprint
@@ -260,8 +260,7 @@ def _would_delete(options: BenchOptions, suite: Suite) -> list[str]:
     if options.keep is None:
         return []
     machine = fingerprint(suite_source(options.suite)).machine
-    older = older_experiments(options.folder, suite.name, machine, options.keep)
-    return [f"would delete {each.folder}" for each in older] or ["would delete no older experiment"]
+    return would_delete(options.folder, suite.name, machine, options.keep)
 
 
 def _chosen(suite: Suite, options: BenchOptions) -> list[str]:

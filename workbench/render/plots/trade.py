@@ -12,6 +12,7 @@ from markupsafe import Markup
 from workbench.errors import InvalidInputError
 from workbench.render.plots._labels import Places, write_label
 from workbench.render.plots._svg import (
+    MAX_TICKS,
     ChartAxis,
     Corner,
     Drawing,
@@ -27,6 +28,8 @@ from workbench.text import shortened
 
 WIDTH, HEIGHT = 560, 340
 """Pixels: the least width of the part with the points, and its height."""
+NARROW = 220
+"""Pixels of the same on a telephone."""
 NAME_LENGTH = 34
 _RADIUS = 6.0
 
@@ -49,7 +52,13 @@ class TradePoint:
 
 
 def trade_chart(
-    points: Sequence[TradePoint], *, band: float, margin: float, baseline: str, front: Collection[str]
+    points: Sequence[TradePoint],
+    *,
+    band: float,
+    margin: float,
+    baseline: str,
+    front: Collection[str],
+    width: int = WIDTH,
 ) -> Markup:
     """Draw speed against error: the lower right is fast and good.
 
@@ -59,6 +68,7 @@ def trade_chart(
         margin: Orders of magnitude by which the error may be larger than the baseline's: shaded.
         baseline: Its label.
         front: Labels of the points that no other beats on both: a stair line joins them.
+        width: Pixels: the least width of the part with the points. On a narrow one only short labels have room.
 
     Raises:
         InvalidInputError: Nothing can be drawn on logarithmic axes.
@@ -71,28 +81,31 @@ def trade_chart(
     across = around_one([(p.speed_up_low, p.speed_up_high) for p in points], band)
     up = _error_axis(points)
     drawing = Drawing()
-    _ground(drawing, across, up, band, margin, next((p.error for p in points if p.label == baseline), None))
+    level = next((p.error for p in points if p.label == baseline), None)
+    _ground(drawing, across, up, band, margin, level, MAX_TICKS if width >= WIDTH else 5)
     places = [(p.speed_up, p.error) for p in points if p.label in front]
     if places:
         _front(drawing, across, up, places)
     for point in points:
         _point(drawing, across, up, point)
-    _labels(drawing, across, up, points)
+    _labels(drawing, across, up, points, width)
     return drawing.svg("Speed against error", HEIGHT + 44, "wp-trade")
 
 
-def _labels(drawing: Drawing, across: ChartAxis, up: ChartAxis, points: Sequence[TradePoint]) -> None:
+def _labels(
+    drawing: Drawing, across: ChartAxis, up: ChartAxis, points: Sequence[TradePoint], width: int
+) -> None:
     """Write the names beside the points; points at one place have one label."""
-    places = [(WIDTH * across.share(p.speed_up), _y(up, p.error)) for p in points]
+    places = [(width * across.share(p.speed_up), _y(up, p.error)) for p in points]
     groups: dict[int, list[str]] = {}
     for i, (x, y) in enumerate(places):
         near = (k for k in groups if math.hypot(x - places[k][0], y - places[k][1]) < _RADIUS)
         groups.setdefault(next(near, i), []).append(shortened(points[i].label, NAME_LENGTH))
-    taken = Places(WIDTH, HEIGHT)
+    taken = Places(width, HEIGHT)
     for i, point in enumerate(points):
         if i in groups:
             taken.take(*places[i], _RADIUS)
-        ends = WIDTH * across.share(point.speed_up_low), WIDTH * across.share(point.speed_up_high)
+        ends = width * across.share(point.speed_up_low), width * across.share(point.speed_up_high)
         taken.take_level(places[i][1], *ends)
     for i, names in groups.items():
         x, y = places[i]
@@ -115,14 +128,22 @@ def _y(axis: ChartAxis, value: float) -> float:
 
 
 def _ground(
-    drawing: Drawing, across: ChartAxis, up: ChartAxis, band: float, margin: float, level: float | None
+    drawing: Drawing,
+    across: ChartAxis,
+    up: ChartAxis,
+    band: float,
+    margin: float,
+    level: float | None,
+    most: int,
 ) -> None:
     drawing.band(across, 1 + band, HEIGHT)
     if level is not None and margin > 0:
         top, bottom = _y(up, level * 10**margin), _y(up, level / 10**margin)
         drawing.add("rect", x="0", y=top, width="100%", height=bottom - top, cls="wp-band")
     drawing.levels((_y(up, tick), error_words(tick)) for tick in ticks(up))
-    drawing.uprights(((across.share(tick), factor_words(tick)) for tick in factor_ticks(across)), HEIGHT, "1")
+    drawing.uprights(
+        ((across.share(tick), factor_words(tick)) for tick in factor_ticks(across, most)), HEIGHT, "1"
+    )
     drawing.add("text", "slower", x="0", y=HEIGHT + 38, cls="wp-tick")
     drawing.add("text", "faster", x="100%", y=HEIGHT + 38, text_anchor="end", cls="wp-tick")
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.render.text_width import CELL, fit, frame_name
+from workbench.render.timeline._resources import BYTES
 from workbench.render.timeline._rows import (
     PROPAGATED,
     BoxRow,
@@ -19,7 +20,7 @@ from workbench.render.timeline._rows import (
     TimelineRows,
     TrackFacts,
 )
-from workbench.text import as_amount, printable
+from workbench.text import as_amount, as_size, printable
 
 ROW = 18
 FONT = 11.5
@@ -136,7 +137,7 @@ def static_timeline(
             if curve.is_more:
                 continue
             drawing.curves.append(_curve(curve, scale, y))
-            drawing.notes.append(Line(SIDE, y + 10, fit(printable(curve.name), width / 2, 11)))
+            drawing.notes.append(Line(SIDE, y + 10, fit(printable(_curve_name(curve)), width / 2, 11)))
             y += CURVE
         for first, row in own.get(number, [])[: max(_MAX_ROWS - len(placed), 1)]:
             placed.append((first, row, y))
@@ -224,6 +225,14 @@ def _stretches(x: NDArray[np.floating], width: NDArray[np.floating], y: float, a
         f"M{max(a * BIN, SIDE)} {y}H{max(min(b * BIN, right), a * BIN + 1)}v{ROW - 1}H{max(a * BIN, SIDE)}z"
         for a, b in turns.tolist()
     )
+
+
+def _curve_name(curve: CounterCurve) -> str:
+    """Return the name of a curve, with how high that of a process goes."""
+    if not curve.unit:
+        return curve.name
+    most = np.nanmax(curve.value)
+    return f"{curve.name}, up to {as_size(int(most)) if curve.unit == BYTES else f'{most:.0f} {curve.unit}'}"
 
 
 def _curve(curve: CounterCurve, scale: float, y: float) -> str:

@@ -1,7 +1,7 @@
 // What the scopes in a range cost beside time: CPU time, waiting, and the resident set while they were open.
 
 import { SPANS } from "./data.js";
-import { firstAbove, firstAtLeast } from "./order.js";
+import { firstAtLeast, gallop } from "./order.js";
 import { visitSamples } from "./samples.js";
 import { NOBODY, nodesOf, tracksOf } from "./tree.js";
 
@@ -61,6 +61,7 @@ function addSampled(data, sampled, { from, to }, costs) {
 
 function addResident(data, tracks, { from, to }, costs) {
   const { start, length, label } = data;
+  const most = new Float64Array(data.labels.length); // by label: there may be very many readings in open scopes
   for (const { ofProcess, rows } of tracks) {
     const curve = ofProcess >= 0 && data.tracks[ofProcess].curves.find(({ unit }) => unit === "B");
     if (!curve) continue;
@@ -70,11 +71,13 @@ function addResident(data, tracks, { from, to }, costs) {
       if (row.kind !== SPANS) continue;
       let next = row.from; // the first that starts behind a reading
       for (let reading = first; reading < at.length && at[reading] < to; reading++) {
-        if (next < row.to && start[next] <= at[reading]) next = firstAbove(start, at[reading], next, row.to);
-        if (next === row.from || start[next - 1] + length[next - 1] < at[reading]) continue;
-        const counts = costs(label[next - 1]);
-        counts.resident = Math.max(counts.resident || 0, value[reading]);
+        if (next < row.to && start[next] <= at[reading]) next = gallop(start, at[reading] + 1, next, row.to);
+        const box = next - 1;
+        if (next > row.from && start[box] + length[box] >= at[reading] && value[reading] > most[label[box]]) most[label[box]] = value[reading];
       }
     }
   }
+  most.forEach((bytes, number) => {
+    if (bytes > 0) costs(number).resident = Math.max(costs(number).resident || 0, bytes);
+  });
 }

@@ -1,14 +1,22 @@
 // What is said of a box, of many boxes, of a sample and of a track: a heading and lines of text.
 
-import { amount, scaled, share, whole } from "../words.js";
+import { amount, share, whole } from "../words.js";
 import { MARKS, PROPAGATED, SAMPLES, UNFINISHED, addUp, parentOf, selfTime, stackAt, timeInside } from "./data.js";
 import { firstAbove, firstAtLeast } from "./order.js";
 import { samplesBetween } from "./samples.js";
 import { exactly, sampledAmount, sampledShare, timeText } from "./times.js";
 
 const RATES = { flops: "FLOP/s", flop: "FLOP/s", bytes: "B/s" };
+const MEMORY = "memory: "; // begins the names of numbers that are traced memory
 const SHOWN = 12; // frames of a stack
 const MOMENT = 1e6; // nanoseconds: to so much the moment of a reading is worth stating
+
+function scaled(value, unit) {
+  const size = Math.abs(value);
+  const [factor, letter] = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([least]) => size >= 0.9995 * least) || [1, ""];
+  const digits = Number((value / factor).toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 20 });
+  return (digits + " " + letter + unit).trim();
+}
 
 // Returns the numbers that a scope recorded for a box, with rates where they are amounts of work.
 function workOf(data, i) {
@@ -23,6 +31,7 @@ function workOf(data, i) {
     if (box[at] !== i) continue;
     const rate = RATES[name.toLowerCase()];
     if (rate && data.length[i] > 0) lines.push(scaled((value[at] / data.length[i]) * 1e9, rate) + " · " + scaled(value[at], rate.slice(0, -2)));
+    else if (name.startsWith(MEMORY)) lines.push(name + " " + amount(value[at], "bytes"));
     else lines.push(name + " " + value[at].toLocaleString("en", { maximumSignificantDigits: 7 }));
   }
   return lines;

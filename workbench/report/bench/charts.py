@@ -6,8 +6,8 @@ import io
 import math
 import textwrap
 import zipfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from workbench.render.plots import (
     trade_chart,
 )
 from workbench.render.plots.pareto import pareto_front
+from workbench.render.plots.trade import NARROW, WIDTH
 from workbench.report.bench.rows import BenchRow
 from workbench.text import inverse, printable
 
@@ -129,6 +130,10 @@ class Trade:
     """Speed against error."""
 
     chart: Markup
+    narrow: Markup
+    """The same for narrow screens, with a number at each point."""
+    numbered: Sequence[str]
+    """Names of those points, from number 1 on."""
     front: Sequence[str]
     """Names of what no other beats on both, by their medians; of a void experiment none."""
     not_drawn: Sequence[str]
@@ -166,10 +171,21 @@ def trade_of(analysis: Analysis, rows: Sequence[BenchRow]) -> Trade | None:
     )
     front = [points[i].label for i in best]
     head = analysis.results.head
-    chart = trade_chart(
-        drawn, band=head.delta, margin=head.margin, baseline=labels[head.baseline], front=front
-    )
-    return Trade(chart, front, [point.label for point in points if point not in drawn])
+
+    def chart(name: Mapping[str, str], width: int) -> Markup:
+        return trade_chart(
+            [replace(point, label=name[point.label]) for point in drawn],
+            band=head.delta,
+            margin=head.margin,
+            baseline=name.get(labels[head.baseline], ""),
+            front=[name[label] for label in front if label in name],
+            width=width,
+        )
+
+    numbered = [point.label for point in drawn]
+    numbers = {label: str(number) for number, label in enumerate(numbered, start=1)}
+    wide, narrow = chart({label: label for label in numbered}, WIDTH), chart(numbers, NARROW)
+    return Trade(wide, narrow, numbered, front, [point.label for point in points if point not in drawn])
 
 
 def common_target(analysis: Analysis) -> float | None:

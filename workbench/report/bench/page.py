@@ -126,7 +126,6 @@ def _page(analysis: Analysis) -> str:
         error_head=errors.head if errors is not None else None,
         has_memory=any(row.comparison.peak is not None for row in rows),
         memory_check=memory_check_words(analysis.memory_check),
-        has_needs=any(row.needs for row in rows),
         target=as_scientific(target) if target is not None else None,
         stepped=is_stepped(results),
         loops=_loops(results),

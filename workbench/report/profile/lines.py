@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from workbench.capture.sources import functions_in
-from workbench.profile import HotLine, LineSamples, LineWork, Overview, Profile, SampledShare
+from workbench.profile import HotLine, LineBytes, LineSamples, LineWork, Overview, Profile, SampledShare
 from workbench.render.scripts import bundle
 from workbench.report.pages import TEMPLATES
 from workbench.report.profile.line_rows import WORK_WORDS
@@ -38,6 +39,11 @@ MAX_FUNCTION = 60
 MAX_TEXT = 300
 UNIT = 10_000
 """Shares are whole numbers of so many parts: a hundredth of a per cent."""
+
+_LEAD = Markup(
+    "The program's own code. <em>self</em> is the share of all samples in a line, or in library code that it called; "
+    "<em>total</em> has the program's own functions, too."
+)
 
 
 @dataclass(frozen=True)
@@ -75,18 +81,12 @@ class SampleGroups:
 
 
 @dataclass(frozen=True)
-class PageLines:
-    """What the page has of lines."""
+class LinesPanel(ABC):
+    """Source files of the program with figures of their lines, as the page's script has them."""
 
     files: tuple[SourceFile, ...]
-    work: tuple[LineWork, ...]
-    """What the sampler tells apart, as far as any line did it."""
-    has_cpu: bool
-    rows: Mapping[str | None, tuple[HotLine, ...]]
-    """By scope; None: the whole run."""
     left_out: int
-    """Lines of the whole run that are not in `rows`."""
-    groups: SampleGroups
+    """Lines of the whole run that are not there."""
 
     @property
     def script(self) -> Markup:
@@ -96,11 +96,38 @@ class PageLines:
     @property
     def markup(self) -> Markup:
         """`data` as the page holds it."""
-        return Markup(json_for_markup(self.data))
+        return Markup(json_for_markup({"files": [vars(file) for file in self.files], **self.data}))
+
+    @property
+    @abstractmethod
+    def lead(self) -> Markup:
+        """What the figures are."""
+
+    @property
+    @abstractmethod
+    def data(self) -> Mapping[str, object]:
+        """All but the files, for the page's script."""
+
+
+@dataclass(frozen=True)
+class PageLines(LinesPanel):
+    """What the page has of sampled lines."""
+
+    work: tuple[LineWork, ...]
+    """What the sampler tells apart, as far as any line did it."""
+    has_cpu: bool
+    rows: Mapping[str | None, tuple[HotLine, ...]]
+    """By scope; None: the whole run."""
+    groups: SampleGroups
+
+    @property
+    def lead(self) -> Markup:
+        """What the figures are."""
+        return _LEAD
 
     @cached_property
     def data(self) -> dict[str, object]:
-        """The same for the page's script."""
+        """All but the files, for the page's script."""
         work_of: dict[int, int] = {work: i for i, work in enumerate(self.work)}
         number = {file.place: i for i, file in enumerate(self.files)}
 
@@ -114,18 +141,6 @@ class PageLines:
             "unit": UNIT,
             "work": [WORK_WORDS[work] for work in self.work],
             "cpu": self.has_cpu,
-            "files": [
-                {
-                    "name": file.name,
-                    "place": file.place,
-                    "note": file.note,
-                    "lines": file.lines,
-                    "shown": file.shown,
-                    "texts": file.texts,
-                    "functions": file.functions,
-                }
-                for file in self.files
-            ],
             "by_time": self.groups.samples.by_time,
             "paths": self.groups.paths,
             "scope_sets": self.groups.scope_sets,
@@ -156,19 +171,26 @@ def page_lines(run: ProfileRun, found: Overview) -> PageLines | None:
     chosen = {file: by_file[file][:MAX_LINES] for file in order}
     kept = {(line.file, line.line) for lines in chosen.values() for line in lines}
     rows = _rows(samples, every, kept)
-    files: list[SourceFile] = []
-    left = MAX_WHOLE_BYTES
-    for file in order:
-        files.append(_file(run, file, chosen[file], left))
-        left -= sum(len(text) + 1 for _, part in files[-1].texts for text in part)
     return PageLines(
-        tuple(files),
+        source_files(run, chosen),
+        len(every) - len(rows[None]),
         tuple(work for work in samples.known if any(line.work[work].samples for line in rows[None])),
         samples.cpu is not None,
         rows,
-        len(every) - len(rows[None]),
         _groups(samples, rows),
     )
+
+
+def source_files(
+    run: ProfileRun, chosen: Mapping[str, Sequence[HotLine | LineBytes]]
+) -> tuple[SourceFile, ...]:
+    """Return the files of lines, in their order, each with the parts around its lines."""
+    files: list[SourceFile] = []
+    left = MAX_WHOLE_BYTES
+    for file, lines in chosen.items():
+        files.append(_file(run, file, lines, left))
+        left -= sum(len(text) + 1 for _, part in files[-1].texts for text in part)
+    return tuple(files)
 
 
 def _groups(samples: LineSamples, rows: Mapping[str | None, tuple[HotLine, ...]]) -> SampleGroups:
@@ -212,7 +234,7 @@ def _place(file: str) -> str:
     return printable(file)
 
 
-def _file(run: ProfileRun, file: str, lines: Sequence[HotLine], left: int) -> SourceFile:
+def _file(run: ProfileRun, file: str, lines: Sequence[HotLine | LineBytes], left: int) -> SourceFile:
     name, place = printable(shown_path(file)), _place(file)
     source, note = source_of(run, file)
     if not source:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
-from workbench.profile import Allocations, BytesPerCall, LineBytes, ScopeBytes
+from workbench.profile import Allocations, BytesPerCall, Frame, FrameKind, LineBytes, ScopeBytes, held
 from workbench.report.profile.line_rows import NAME, source_text
 from workbench.report.profile.run import ProfileRun
-from workbench.text import as_size, for_markdown, named, plural, printable, shortened, shown_path
+from workbench.text import (
+    as_rough_share,
+    as_size,
+    for_markdown,
+    named,
+    plural,
+    printable,
+    shortened,
+    shown_path,
+)
 
 MAX_LEAKS, MAX_LINES = 3, 5
 STEADY = 0.02
 """Part of a mean by which it may be off without its interval being shown."""
+MIN_NEAR = 0.9
+"""Of the peak: a snapshot with less is said to be of less."""
 NOT_SEEN = "Not seen: memory of C libraries, of GPUs, and of mapped files."
 SHARED = "*"
 SHARED_WORDS = f"{SHARED} Other threads or tasks had scopes open: bytes of theirs are in left and per call."
@@ -26,11 +38,30 @@ def headline(found: Allocations) -> str:
     ends = [process.end_bytes for process in found.processes if process.end_bytes is not None]
     at_end = "unknown at the end" if not ends else f"{as_size(sum(ends))} at the end"
     if len(peaks) == 1:
-        return f"Traced memory: peak {as_size(peaks[0])}, {at_end}."
+        return f"Traced memory: peak {as_size(peaks[0])}{_holder(found)}; {at_end}."
     return (
         f"Traced memory of {len(peaks)} processes: the largest peak {as_size(max(peaks, default=0))}, all peaks "
         f"{as_size(sum(peaks))} (not at one time), {at_end}."
     )
+
+
+def _holder(found: Allocations) -> str:
+    """Return what held most at the peak, or at the snapshot nearest it: a line in a scope; empty: several processes."""
+    at_peak = found.processes[0].at_peak_bytes
+    if found.peak is None or not at_peak:
+        return ""
+    sizes: Counter[tuple[Frame, str]] = Counter()
+    for each in held(found.peak):
+        path = [found.peak.frames[i] for i in found.peak.stacks.path(each.stack)]
+        scopes = [frame.name for frame in path if frame.kind is FrameKind.SCOPE]
+        sizes[each.line, scopes[-1] if scopes else ""] += each.bytes
+    (line, scope), size = sizes.most_common(1)[0]
+    where = place(LineBytes(line.file, line.line, line.name, 0, 0, size, 0))
+    words = f", of which {as_rough_share(size / sizes.total())} is from {where}"
+    words += f" in {named(scope)}" if scope else ""
+    if at_peak >= MIN_NEAR * found.processes[0].peak_bytes:
+        return words
+    return f" (the snapshot nearest it has {as_size(at_peak)}{words})"
 
 
 def leak_sentences(found: Allocations) -> list[str]:
@@ -72,11 +103,27 @@ def files_of_bytes(lines: Iterable[LineBytes]) -> list[str]:
     return list(dict.fromkeys(line.file for line in lines if line.line))
 
 
-def _scope_cells(row: ScopeBytes) -> list[str]:
+def scope_cells(row: ScopeBytes) -> list[str]:
+    """Return the cells of a scope in the columns of `SCOPE_HEADS`."""
     mark = SHARED if row.shared_calls else ""
     held = "–" if row.held_bytes is None else as_size(row.held_bytes)
     left = [as_size(row.net_bytes) + mark, as_size(round(row.net_per_call)) + mark]
     return [*left, as_size(row.peak_bytes), held, f"{row.calls:,}"]
+
+
+def memory_figures(row: ScopeBytes) -> list[tuple[str, str]]:
+    """Return what is known of a scope's memory, as pairs of what a figure is and its text."""
+    mark = SHARED if row.shared_calls else ""
+    found = [("peak", as_size(row.peak_bytes)), ("left", as_size(row.net_bytes) + mark)]
+    if row.calls > 1:
+        found.append(("left per call", as_size(round(row.net_per_call)) + mark))
+    if row.leak is not None and row.leak.is_leak:
+        found.append(("leaks per call", as_per_call(row.leak.per_call)))
+    if row.held_at_peak_bytes is not None:
+        found.append(("held at peak", as_size(row.held_at_peak_bytes)))
+    if row.held_bytes is not None:
+        found.append(("held at end", as_size(row.held_bytes)))
+    return found
 
 
 def _line_cells(line: LineBytes) -> list[str]:
@@ -93,7 +140,7 @@ def memory_text(run: ProfileRun, found: Allocations, top: int) -> Iterator[str]:
         yield ""
         yield _row(SCOPE_HEADS, "")
         for row in rows:
-            yield _row(_scope_cells(row), shortened(printable(row.name), NAME))
+            yield _row(scope_cells(row), shortened(printable(row.name), NAME))
         if any(row.shared_calls for row in rows):
             yield SHARED_WORDS
     lines = found.lines[: min(top, MAX_LINES)]
@@ -116,7 +163,7 @@ def memory_markdown(run: ProfileRun, found: Allocations, top: int) -> Iterator[s
     if rows := found.scopes[:top]:
         yield from ("", f"| | {' | '.join(SCOPE_HEADS)} |", f"|---|{'---:|' * len(SCOPE_HEADS)}")
         for row in rows:
-            cells = " | ".join(map(for_markdown, _scope_cells(row)))
+            cells = " | ".join(map(for_markdown, scope_cells(row)))
             yield f"| {for_markdown(shortened(printable(row.name), NAME))} | {cells} |"
         if any(row.shared_calls for row in rows):
             yield from ("", for_markdown(SHARED_WORDS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +12,16 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, aggregate, scope_totals
+from workbench.profile import BYTES, Allocations, Profile, aggregate, scope_totals
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, thinned, write_formats, write_images
 from workbench.report.profile.facts import figures
 from workbench.report.profile.line_rows import line_rows
-from workbench.report.profile.lines import PageLines, page_lines
+from workbench.report.profile.lines import LinesPanel, PageLines, page_lines
+from workbench.report.profile.memory_lines import memory_lines
+from workbench.report.profile.memory_page import TIMES, memory_view
 from workbench.report.profile.overview import RunOverview, answer, bars, columns, overview_of
 from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
@@ -34,7 +36,7 @@ MAX_BOXES, MAX_BYTES = 1_000_000, 20_000_000
 """Of all timelines of a page; with the rest it stays under 30 MB."""
 
 
-_PICTURES = ("scopes.svg", "samples.svg", PICTURE)
+_PICTURES = ("scopes.svg", "samples.svg", "peak.svg", "end.svg", PICTURE)
 _EARLIER_NAMES = (
     *("profile-time-order.svg", "scopes-time-order.svg", "samples-time-order.svg"),
     *("timeline.svg", "scopes-timeline.svg", "samples-timeline.svg"),
@@ -54,7 +56,7 @@ class PageSection:
     """What the recorder, or a sampler, saw."""
 
     key: str
-    """`scopes` or `samples`: an id on the page."""
+    """`scopes`, `samples`, or `peak` or `end` of memory: an id on the page."""
     heading: str
     lead: str
     flame: Markup
@@ -118,10 +120,13 @@ def write_profile_page(
     sampled = sampled_in(run)
     sources = _sources(run, sampled)
     lines = page_lines(run, shown.found)
+    of_memory = None if run.allocations is None else memory_lines(run, run.allocations)
     timelines = _timelines(run, max_boxes, lines)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", s.file) for s in sources]
     files = [*files, *write_images(drawn, folder)]
-    return folder.write(PAGE, _page(run, shown, sampled, sources, lines, timelines, files, links))
+    return folder.write(
+        PAGE, _page(run, shown, sampled, sources, of_memory or lines, timelines, files, links)
+    )
 
 
 def _page(
@@ -129,7 +134,7 @@ def _page(
     shown: RunOverview,
     sampled: SampledScopes,
     sources: Sequence[PageSection],
-    lines: PageLines | None,
+    lines: LinesPanel | None,
     timelines: Sequence[Timeline],
     files: Sequence[Download],
     links: Sequence[tuple[str, str]],
@@ -137,7 +142,8 @@ def _page(
     outside = outside_words(sampled.outside_scopes)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
-    rows = bars(shown)
+    memory = None if run.allocations is None else memory_view(run, run.allocations)
+    rows = bars(shown) if memory is None else []
     return render(
         "profile.html",
         links=links,
@@ -147,7 +153,8 @@ def _page(
         when=when.strftime("%Y-%m-%d %H:%M:%S %Z") if when is not None else "",
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         took=took(run),
-        answer=answer(shown),
+        answer=answer(shown) if memory is None else memory.answer,
+        memory=memory,
         rows=rows,
         heads=columns(rows),
         lines=line_rows(run, shown.lines),
@@ -156,7 +163,12 @@ def _page(
         figures=figures(run),
         diagnostics=[printable(" ".join(text.split())) for text in shown.warnings],
         sources=sources,
-        tabs=_tabs(sources, timelines, has_lines=lines is not None),
+        tabs=_tabs(
+            sources,
+            timelines,
+            has_lines=lines is not None,
+            has_repeated=memory is not None and memory.repeated is not None,
+        ),
         outside_scopes=outside,
         tip=outside if outside is not None and outside.scope else None,
         parallelism=parallelism(run),
@@ -170,7 +182,7 @@ def _page(
 
 
 def _tabs(
-    sources: Sequence[PageSection], timelines: Sequence[Timeline], *, has_lines: bool
+    sources: Sequence[PageSection], timelines: Sequence[Timeline], *, has_lines: bool, has_repeated: bool
 ) -> list[tuple[str, str, str]]:
     """Return the key, the name and the panel of each tab that has anything in it."""
     tabs = (
@@ -178,12 +190,18 @@ def _tabs(
         ("timeline", "Timeline", "timeline", bool(timelines)),
         ("table", "Table", "table", bool(sources)),
         ("lines", "Lines", "lines-panel", has_lines),
+        ("leaks", "Left behind", "leaks", has_repeated),
     )
     return [(key, text, panel) for key, text, panel, is_there in tabs if is_there]
 
 
 def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
     sources: list[PageSection] = []
+    memory = {} if run.allocations is None else {row.name: row for row in run.allocations.scopes}
+    for key, heading, profile in () if run.allocations is None else _snapshots(run.allocations):
+        recorded = () if run.scopes is None else scope_totals(run.scopes)
+        lead = "Blocks of memory that were alive then, by what had made them, under scopes by source lines."
+        sources.append(_source(key, heading, lead, run, profile, functions_table(profile, recorded)))
     if run.samples is not None and has_time(run.samples, "samples"):
         recorded = () if run.scopes is None else scope_totals(run.scopes)
         table = functions_table(run.samples, recorded, by_time=shares_by_time(run.sampler))
@@ -194,10 +212,20 @@ def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
         lead = f"{what}: as exact as there are samples{sampler}."
         sources.append(_source("samples", heading, lead, run, run.samples, table))
     if run.scopes is not None and has_time(run.scopes, "spans"):
-        table = scopes_table(run.scopes, sampled.scopes)
-        lead = "What the recorder saw: exact, and only what has a scope."
-        sources.append(_source("scopes", "Scopes (exact)", lead, run, run.scopes, table))
+        table = scopes_table(run.scopes, sampled.scopes, memory)
+        heading, lead = "Scopes (exact)", "What the recorder saw: exact, and only what has a scope."
+        if run.allocations is not None:
+            heading = "Scopes (traced times)"
+            lead = f"{lead} {TIMES}"
+        sources.append(_source("scopes", heading, lead, run, run.scopes, table))
     return sources
+
+
+def _snapshots(found: Allocations) -> Iterator[tuple[str, str, Profile]]:
+    """Yield the key, the heading and the profile of the snapshots that there are."""
+    for key, heading, profile in (("peak", "At the peak", found.peak), ("end", "At the end", found.end)):
+        if profile is not None and has_time(profile, "samples"):
+            yield key, heading, profile
 
 
 def _source(
@@ -207,7 +235,8 @@ def _source(
     tree = aggregate(profile, of=of, percentiles=of == "spans")
 
     def drawn(*, embedded: bool) -> str:
-        title, prefix = f"{heading}: where the time goes", f"wb-{key}"
+        what = "where the memory is" if profile.unit == BYTES else "where the time goes"
+        title, prefix = f"{heading}: {what}", f"wb-{key}"
         return profile_svg(
             profile, of, tree=tree, title=title, subtitle=run.title, prefix=prefix, embedded=embedded
         )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile import (
+    BYTES,
     NOBODY,
     ROOT,
     Frame,
@@ -18,6 +19,7 @@ from workbench.profile import (
     Profile,
     SampleCounts,
     SampledShare,
+    ScopeBytes,
     ScopeRow,
     ScopeSamples,
     aggregate,
@@ -26,6 +28,7 @@ from workbench.profile import (
     scope_table,
 )
 from workbench.render.colours import KINDS
+from workbench.report.profile.memory import memory_figures
 from workbench.report.profile.sampled import native_note
 from workbench.report.tables import NOTHING, Cell, Column, Note, PageTable, Row
 from workbench.text import as_digits, as_off, as_share_give_or_take, printable, shortened
@@ -66,6 +69,8 @@ class _ShownScope(NamedTuple):
     """The time in all scopes."""
     seen: SampledShare | None
     """None where it has no samples."""
+    memory: ScopeBytes | None = None
+    """None where its memory was not traced."""
 
 
 def _percentile(share: int, value: Callable[[ScopeRow], int]) -> Callable[[_ShownScope], Cell]:
@@ -83,7 +88,41 @@ _WORKERS = Column(
     "time inside the scope, summed up over the threads and workers that were in it at once; waiting counts",
     key="total",
 )
+
+
+def _memory(value: Callable[[ScopeBytes], float | None]) -> Callable[[_ShownScope], Cell]:
+    def cell(scope: _ShownScope) -> Cell:
+        amount = None if scope.memory is None else value(scope.memory)
+        return NOTHING if amount is None else _amount(amount, BYTES)
+
+    return cell
+
+
 _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
+    (
+        Column(
+            "peak",
+            "the largest traced memory of the process while it was open, above that at its entry",
+            key="peak",
+        ),
+        _memory(lambda memory: memory.peak_bytes),
+    ),
+    (
+        Column(
+            "left",
+            "traced memory of the process at its exits less that at its entries, summed up",
+            key="left",
+        ),
+        _memory(lambda memory: memory.net_bytes),
+    ),
+    (
+        Column("left per call", "the same by call; it may be freed later", rank=1),
+        _memory(lambda memory: memory.net_per_call),
+    ),
+    (
+        Column("held at end", "made in it, by source lines, and alive at the last snapshot", rank=1),
+        _memory(lambda memory: memory.held_bytes),
+    ),
     (
         Column(
             "total", "time inside the scope, over all threads; inside itself it is counted once", key="total"
@@ -131,6 +170,13 @@ _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
     ),
 )
 """A column and what it says of a scope. Columns that say nothing of any scope are left out."""
+_BYTES_COLUMNS = (
+    Column("self %", "share of all bytes, of those that it made itself", key="self_share"),
+    Column("total %", "share of all bytes, with those of functions that it called", key="share"),
+    Column("self", "bytes that it made itself", key="self", rank=2),
+    Column("total", "bytes, with those of functions that it called", key="total", rank=3),
+    Column("blocks", "blocks of memory that it made itself", key="count", rank=1),
+)
 _FUNCTION_COLUMNS = (
     Column(
         "self %", "share of all samples with the function on top, and its 95 % interval", key="self_share"
@@ -147,18 +193,33 @@ _FUNCTION_COLUMNS = (
 )
 
 
-def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = None) -> FrameTable:
-    """Return the table of scopes, the longest total first, with what was sampled under each, if anything was."""
+def scopes_table(
+    profile: Profile,
+    sampled: Mapping[str, ScopeSamples] | None = None,
+    memory: Mapping[str, ScopeBytes] | None = None,
+) -> FrameTable:
+    """Return the table of scopes, the longest total first, or the largest peak where memory was traced.
+
+    Args:
+        profile: Its spans.
+        sampled: What was sampled under each, by name, if anything was.
+        memory: What each allocated, by name, in a run whose memory was traced.
+    """
     sampled = sampled if sampled is not None else {}
+    memory = memory if memory is not None else {}
     rows = scope_table(profile)
     tree = aggregate(profile, of="spans")
     shown = rows[:MAX_ROWS]
     seen = [sampled[row.name].of_all if row.name in sampled else None for row in shown]
-    scopes = [_ShownScope(row, tree.all_ns, part) for row, part in zip(shown, seen, strict=True)]
+    scopes = [
+        _ShownScope(row, tree.all_ns, part, memory.get(row.name))
+        for row, part in zip(shown, seen, strict=True)
+    ]
     columns = [(column, [cell(scope) for scope in scopes]) for column, cell in _SCOPE_COLUMNS]
     if any(row.wall_ns != row.total_ns for row in shown):
-        columns[0] = (_WORKERS, columns[0][1])
-        columns.insert(0, (_WALL, [_time(row.wall_ns) for row in shown]))
+        at = next(i for i, (column, _) in enumerate(columns) if column.key == "total")
+        columns[at] = (_WORKERS, columns[at][1])
+        columns.insert(at, (_WALL, [_time(row.wall_ns) for row in shown]))
     columns = [(column, cells) for column, cells in columns if any(cell is not NOTHING for cell in cells)]
     notes = [_scope_notes(row, sampled.get(row.name)) for row in shown]
     number = {row.name: i for i, row in enumerate(rows)}
@@ -174,10 +235,15 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
             "scope",
             [column for column, _ in columns],
             [Row(names[i], [cells[i] for _, cells in columns], notes=notes[i]) for i in range(len(shown))],
-            by="total",
+            by="peak" if memory else "total",
         ),
         left_out=len(rows) - len(shown),
-        data={**data, "calls": calls, "seen": [None if part is None else _seen(part) for part in seen]},
+        data={
+            **data,
+            "calls": calls,
+            "seen": [None if part is None else _seen(part) for part in seen],
+            "memory": [memory_figures(memory[row.name]) if row.name in memory else [] for row in shown],
+        },
     )
 
 
@@ -188,7 +254,7 @@ def _of_calls(row: ScopeRow) -> list[Cell]:
 
 
 def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time: bool = False) -> FrameTable:
-    """Return the table of sampled functions, those with the most time of their own first.
+    """Return the table of sampled functions, those with the most time, or bytes, of their own first.
 
     Args:
         profile: The samples.
@@ -196,6 +262,7 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
         by_time: Whether shares are of the time that samples stand for, and not of their number.
     """
     tree = aggregate(profile, of="samples")
+    is_memory = profile.unit == BYTES
     number: dict[Frame, int] = {}
     group = [number.setdefault(frame, len(number)) for frame in profile.frames]
     found = neighbours(tree, group, len(number))
@@ -211,15 +278,16 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
     scopes = [i for i in order if exact[i] and found.total_ns[i] > 0][:MAX_ROWS]
     names = _names([frame.name for frame in frames])
     labels = [(name, _place(frame), int(frame.kind)) for name, frame in zip(names, frames, strict=True)]
-    parts = dict(_parts(profile, group, [*shown[:MAX_INTERVALS], *scopes[:MAX_INTERVALS]], by_time=by_time))
+    estimated = [] if is_memory else [*shown[:MAX_INTERVALS], *scopes[:MAX_INTERVALS]]  # bytes are exact
+    parts = dict(_parts(profile, group, estimated, by_time=by_time))
 
     def cells(i: int) -> list[Cell]:
         if i in parts:
             shares = [_sampled(part) for part in parts[i]]
         else:
             shares = [_share(part, tree.all_ns) for part in (found.self_ns[i], found.total_ns[i])]
-        times = [_time(found.self_ns[i]), _time(found.total_ns[i])]
-        return [*shares, *times, _whole(found.count[i])]
+        amounts = [_amount(found.self_ns[i], profile.unit), _amount(found.total_ns[i], profile.unit)]
+        return [*shares, *amounts, _whole(found.count[i])]
 
     data = _data(tree.all_ns, found, labels, [*shown, *scopes])
     seen = [[_seen(part) for part in parts[i]] if i in parts else None for i in (*shown, *scopes)]
@@ -227,13 +295,14 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
         "function",
         _sorted_table(
             "function",
-            _FUNCTION_COLUMNS,
+            _BYTES_COLUMNS if is_memory else _FUNCTION_COLUMNS,
             [Row(labels[i][0], cells(i), notes=[_kind_and_place(labels[i])]) for i in shown],
             by="self_share",
         ),
         left_out=len(there) - len(shown),
         data={
             **data,
+            "unit": profile.unit,
             "seen": [part and part[1] for part in seen],
             "own": [part and part[0] for part in seen],
         },
@@ -294,8 +363,12 @@ def _scope_notes(row: ScopeRow, sampled: ScopeSamples | None) -> list[Note]:
 
 
 def _time(value: float) -> Cell:
-    digits, unit = as_digits(value)
-    return Cell(digits, round(value), unit=unit)
+    return _amount(value, "ns")
+
+
+def _amount(value: float, unit: str) -> Cell:
+    digits, name = as_digits(value, unit)
+    return Cell(digits, round(value), unit=name)
 
 
 def _share(part: float, whole: float) -> Cell:

@@ -1,21 +1,22 @@
 // The lines of a profile's page: source with the share of samples beside each line, folded where nothing was sampled.
 
 import { html, matcher, svg, whole } from "../../render/words.js";
-import { frameAt, functionOf, heatOf, lineColumns, piecesOf, rowKey, rowsOf, rowsOfPart, shareText, textOf } from "./lines_data.js";
+import { figureText, frameAt, functionOf, heatOf, lineColumns, piecesOf, rowKey, rowsOf, rowsOfPart, textOf } from "./lines_data.js";
 
 const WORK = ["Python", "native", "library", "waiting", "lock"]; // parts of the bar, in this order
 
 const section = document.getElementById("lines");
 section.chart = linesView();
 
-// Fills the section and returns { search(text), select(frame|null), showScope(name|null), showPart(between|null, where) }.
+// Fills the section and returns { search(text), select(frame|null), showScope(name|null), showPart(between|null, where),
+// showBy(key): the column that bars and heat go by, where there is such a one }.
 function linesView() {
   const data = JSON.parse(section.querySelector(".data").textContent);
   const columns = lineColumns(data);
   const run = rowsOf(data, null);
   const chooser = section.querySelector("select");
   const ofRange = section.querySelector(".of-range");
-  const shown = { scope: null, part: null, rows: run, has: null, frame: null };
+  const shown = { scope: null, part: null, rows: run, has: null, frame: null, by: columns[0].key }; // what bars go by
   const files = data.files.map((file, number) => fileView(file, number));
 
   function fileView(file, number) {
@@ -24,7 +25,7 @@ function linesView() {
     html("span", "name", file.name, summary).title = file.place;
     const view = { file, number, box, share: html("span", "share", "", summary), hits: html("span", "hits", "", summary), lines: new Map(), isBuilt: false };
     if (file.note) html("span", "soft", file.note, summary);
-    view.most = () => Math.max(...[...shown.rows.values()].map(({ figures }) => figures.self[0]));
+    view.most = () => Math.max(...[...shown.rows.values()].map(({ figures }) => figures[shown.by][0]));
     box.addEventListener("toggle", () => box.open && build(view));
     return view;
   }
@@ -87,14 +88,14 @@ function linesView() {
     const most = view.most();
     const inFunction = frame && functionOf(data, run, frame);
     let [self, hits] = [0, 0];
-    for (const { file, figures } of rows.values()) if (file === view.number) self += figures.self[0];
-    view.share.textContent = shareText([self, 0], true);
+    for (const { file, figures } of rows.values()) if (file === view.number) self += figures[shown.by][0];
+    view.share.textContent = figureText(data, [self, 0], true);
     for (const [line, { row, cells, bar, number }] of view.lines) {
       const of = rows.get(rowKey(view.number, line));
-      columns.forEach(({ key }, i) => (cells[i].textContent = of ? shareText(of.figures[key], key !== "self") : ""));
+      columns.forEach(({ key }, i) => (cells[i].textContent = of ? figureText(data, of.figures[key], key !== "self") : ""));
       row.title = of ? about(of) : "";
       drawBar(bar, of, most);
-      number.className = "number heat" + (of ? heatOf(of.figures.self[0], most) : 0);
+      number.className = "number heat" + (of ? heatOf(of.figures[shown.by][0], most) : 0);
       row.classList.toggle("sampled", run.has(rowKey(view.number, line)));
       if (run.has(rowKey(view.number, line)) && row !== held) row.tabIndex = -1;
       row.classList.toggle("chosen", Boolean(inFunction && inFunction.file === view.number && inFunction.lines(line)));
@@ -113,13 +114,13 @@ function linesView() {
   const refreshAll = () => files.forEach(refresh);
 
   function about({ name, figures }) {
-    const parts = columns.map(({ key }) => [key, shareText(figures[key])]).filter(([, text]) => text);
+    const parts = columns.map(({ key }) => [key, figureText(data, figures[key])]).filter(([, text]) => text);
     return [name, ...parts.map(([key, text]) => key + " " + text)].join("\n");
   }
 
   function drawBar(cell, of, most) {
     cell.replaceChildren();
-    if (!of || !shareText(of.figures.self)) return;
+    if (!of || !figureText(data, of.figures[shown.by])) return;
     const chart = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, cell);
     let x = 0;
     const draw = (key, width) => {
@@ -127,7 +128,7 @@ function linesView() {
       x += width;
     };
     for (const key of WORK) if (of.figures[key]) draw(key, (100 * of.figures[key][0]) / most);
-    draw("self", (100 * of.figures.self[0]) / most - x); // of what nothing more is known
+    draw("self", (100 * of.figures[shown.by][0]) / most - x); // of what nothing more is known
   }
 
   // --- what people do: rows with samples have one place in the tab order, and arrows go from one to the next
@@ -200,6 +201,11 @@ function linesView() {
     count();
   }
 
+  function showBy(key) {
+    if (columns.some((column) => column.key === key)) shown.by = key;
+    refreshAll();
+  }
+
   function count() {
     shown.rows = shown.part ? rowsOfPart(data, shown.scope, shown.part) : rowsOf(data, shown.scope);
     refreshAll();
@@ -211,5 +217,5 @@ function linesView() {
   }
   if (files.length) files[0].box.open = true;
   refreshAll();
-  return { search, select, showScope, showPart };
+  return { search, select, showScope, showPart, showBy };
 }

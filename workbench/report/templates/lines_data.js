@@ -1,3 +1,4 @@
+import { amount } from "../../render/words.js";
 import { independent, offBy } from "./digits.js";
 
 // The lines of a profile as the page's data has them (lines.py): what is shown of a file, and figures by scope.
@@ -5,14 +6,19 @@ import { independent, offBy } from "./digits.js";
 const STEPS = 5; // of heat
 const FEW = 0.0005; // of all samples: less is not shown
 
-// Returns the columns of figures, in the order in which rows have them: each is a share and half of its interval.
+// Returns the columns of figures, in the order in which rows have them: each is a share and half of its interval, or in
+// a profile of memory bytes and nothing.
 export function lineColumns(data) {
+  if (data.bytes) return ["peak", "end"].map((key) => ({ key, label: labels[key], title: titles[key] }));
   const work = data.work.map((name) => ({ key: name, label: name, title: titles[name] }));
   const cpu = data.cpu ? [{ key: "CPU", label: "of CPU", title: titles.CPU }] : [];
   return [{ key: "self", label: "self", title: titles.self }, { key: "total", label: "total", title: titles.total }, ...cpu, ...work];
 }
 
+const labels = { peak: "at the peak", end: "at the end" };
 const titles = {
+  peak: "bytes that the line had made and that were alive at the snapshot nearest the peak",
+  end: "bytes that the line had made and that were alive at the last snapshot",
   self: "share of all samples in the line, or in library code that it called",
   total: "the same, and in functions of the program's own that it called",
   CPU: "share of the CPU time of all threads",
@@ -68,6 +74,12 @@ export function rowsOfPart(data, scope, part) {
   });
   return found;
 }
+
+// Returns a figure as text; rough ones are shorter.
+export const figureText = (data, [value, half], isRough) => {
+  if (data.bytes) return value ? amount(value, "bytes") : "";
+  return shareText([value, half], isRough);
+};
 
 export const rowKey = (file, line) => file + ":" + line;
 

@@ -4,7 +4,7 @@ import { amount, html, matcher, whole } from "../../render/words.js";
 import { framesOf } from "./callers.js";
 import { giveOrTake, independent, offBy } from "./digits.js";
 import { frameTable } from "./frame_table.js";
-import { figuresOfCalls, sampleRows, scopeRows, sidePanel } from "./side_panel.js";
+import { figuresOfCalls, memoryRows, sampleRows, scopeRows, sidePanel } from "./side_panel.js";
 import { readAddress, writeAddress } from "./workspace_address.js";
 
 const SCOPE = 0; // the kind of frames that are scopes
@@ -158,9 +158,10 @@ function begin() {
           if (chart) lines.chart.showPart((size) => chart.linesBetween(size, timeOf(ofLines), part.tracks), whereOf());
           else lines.chart.showPart(null);
         },
+        source: (key) => lines.chart.showBy(key),
       },
     });
-  for (const follower of followers) follower.had = { search: "", frame: null, part: null };
+  for (const follower of followers) follower.had = { search: "", frame: null, part: null, source: sourceKeys[0] };
 
   function show() {
     for (const tab of tabs) {
@@ -208,7 +209,8 @@ function begin() {
     const { from, to } = state.range;
     const { of } = timelines.find(({ svg }) => svg === rangeIn); // each source has its own where their clocks differ
     const which = of === "profile" || sources.length < 2 ? "" : " of the " + of;
-    const but = state.tab === "lines" && !chartOf(ofLines) ? ": the lines are of the whole run" : "";
+    const whole = state.tab === "lines" ? !chartOf(ofLines) && "lines are" : state.tab !== "timeline" && current()?.data.unit === "bytes" && "memory is";
+    const but = whole ? ": the " + whole + " of the whole run" : "";
     rangeBar.firstElementChild.textContent = amount(to - from, "ns") + " from " + amount(from, "ns") + which + but;
   }
 
@@ -232,11 +234,12 @@ function begin() {
     if (!source) return;
     const view = viewOf(source);
     const isPart = view !== source.data;
+    const { unit } = source.data;
     const about = source.key === "samples" ? "≈ " : "";
     const note = isPart ? whereOf() + (source.hasCalls ? "" : "; short calls are merged there, and not counted") : "";
     const i = placeOf(view, source, state.frame);
     workspace.classList.toggle("chosen", i >= 0);
-    if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, note: state.frame ? named(state.frame) + " is not there" : note });
+    if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, unit, note: state.frame ? named(state.frame) + " is not there" : note });
     const [name, place, kind, total, self] = view.frames[i];
     const [callers, callees] = view.edges[i] || [];
     panel.show({
@@ -251,6 +254,7 @@ function begin() {
       self,
       frames: view.frames,
       about,
+      unit,
       hasLines: tabKeys.includes("lines") && kind !== SCOPE,
     });
   }
@@ -261,6 +265,11 @@ function begin() {
     const isPart = view !== source.data;
     const { data } = source;
     if (source.key === "scopes") return rowsOfScope(source, view, i);
+    if (data.unit === "bytes") {
+      const scopes = view.frames[i][2] === SCOPE && sources.find(({ key }) => key === "scopes");
+      const at = scopes ? scopes.data.index.get(view.frames[i][0]) : undefined;
+      return [...memoryRows(view.frames[i], view.all), ...((at !== undefined && scopes.data.memory[at]) || [])];
+    }
     const exact = view.frames[i][2] === SCOPE && sources.find(({ key }) => key === "scopes");
     if (exact) {
       const ofScope = viewOf(exact);
@@ -274,7 +283,7 @@ function begin() {
 
   function rowsOfScope(source, { frames, all }, i) {
     const { data, timeline, hasCalls } = source;
-    if (!chartOf(timeline)) return scopeRows(frames[i], all, data.calls[i], data.seen[i]);
+    if (!chartOf(timeline)) return scopeRows(frames[i], all, data.calls[i], data.seen[i], data.memory[i]);
     const [name, place, kind, total, self, count] = frames[i];
     if (!hasCalls) return scopeRows([name, place, kind, total, self, null], all, null, null);
     const calls = timeline.chart.callsOf(name, timeOf(timeline), part.tracks);
@@ -338,8 +347,8 @@ function begin() {
     }, PAUSE);
   });
 
-  // A scope of the first screen can be chosen there: its name becomes a button.
-  for (const name of document.querySelectorAll(".overview .scope .name")) {
+  // A scope of the first screen, or one that leaks, can be chosen there: its name becomes a button.
+  for (const name of document.querySelectorAll(".overview .scope .name, .leak h3 .name")) {
     const button = html("button", name.className + "", name.textContent);
     button.type = "button";
     button.title = "select it below";

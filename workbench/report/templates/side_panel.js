@@ -7,6 +7,7 @@ import { digits } from "./digits.js";
 const SELF = -3;
 const WORDS = { [NOBODY]: "nobody: outermost", [REST]: "all others", [SELF]: "itself: self time" };
 const time = (ns) => digits(ns).join(" ");
+const size = (bytes) => digits(bytes, "bytes").join(" ");
 const HEAVIEST = 12; // frames that are listed while none is selected
 
 // Calls `choose` with the number of a frame, and `showLines` where the reader asks for the source of the selected one.
@@ -19,7 +20,8 @@ export function sidePanel(panel, choose, showLines) {
   }
 
   // `about` is a word for approximate times: those of samples.
-  function list(title, edges, total, { frames, about, nothing }) {
+  function list(title, edges, total, { frames, about, nothing, unit }) {
+    const written = unit === "bytes" ? size : time;
     html("h4", "", title, body);
     if (!edges.length) return void html("p", "soft", nothing, body);
     const items = html("ol", "", undefined, body);
@@ -28,8 +30,8 @@ export function sidePanel(panel, choose, showLines) {
       html("i", "", undefined, item).style.width = (total > 0 ? Math.max(0, Math.min(100, (100 * took) / total)) : 0) + "%";
       const inner = html(other >= 0 ? "button" : "span", "", undefined, item);
       if (other >= 0) html("span", "name", frames[other][0], inner);
-      else html("em", "", WORDS[other], inner);
-      html("span", "amount", about + time(took) + " · " + share(took, total), inner);
+      else html("em", "", other === SELF && unit === "bytes" ? "itself" : WORDS[other], inner);
+      html("span", "amount", about + written(took) + " · " + share(took, total), inner);
       if (other < 0) continue;
       inner.type = "button";
       inner.title = frames[other][1] || frames[other][0].slice(0, 300);
@@ -41,17 +43,17 @@ export function sidePanel(panel, choose, showLines) {
   }
 
   return {
-    showAll({ frames, all, about, note }) {
+    showAll({ frames, all, about, note, unit }) {
       begin();
-      html("h3", "kind", "most self time", head);
+      html("h3", "kind", unit === "bytes" ? "most bytes of their own" : "most self time", head);
       if (note) html("p", "soft", note, body);
       const heaviest = frames.map((frame, i) => [i, frame[4] || 0]).filter(([, own]) => own > 0).sort((a, b) => b[1] - a[1]);
-      list("", heaviest.slice(0, HEAVIEST), all, { frames, about, nothing: "nothing" });
+      list("", heaviest.slice(0, HEAVIEST), all, { frames, about, unit, nothing: "nothing" });
       html("p", "soft", "Choose a frame for its callers, callees and calls.", body);
     },
 
     // `rows` are pairs of what a figure is and its text.
-    show({ kind, name, place, rows, note, callers, callees, total, self, frames, about, hasLines }) {
+    show({ kind, name, place, rows, note, callers, callees, total, self, frames, about, unit, hasLines }) {
       begin();
       html("p", "kind", kind, head);
       html("h3", "name", name, head);
@@ -70,7 +72,7 @@ export function sidePanel(panel, choose, showLines) {
         html("dd", "", text, row);
       }
       if (!callers) return;
-      const options = { frames, about };
+      const options = { frames, about, unit };
       list("called by", callers, total, { ...options, nothing: "nobody: it is outermost" });
       const called = [...callees, ...(self > 0 ? [[SELF, self]] : [])].sort((a, b) => b[1] - a[1]);
       list("calls", called, total, { ...options, nothing: "nothing" });
@@ -89,8 +91,9 @@ export function figuresOfCalls(calls) {
 }
 
 // The figures of a scope, which are exact: [what, text], the percentiles of its calls only where they are known.
-export function scopeRows([, , , total, self, count], all, ofCalls, seen) {
-  const rows = [];
+// `memory` are further pairs, which come first.
+export function scopeRows([, , , total, self, count], all, ofCalls, seen, memory = []) {
+  const rows = [...memory];
   const [wall, mean, p50, p95, p99, longest] = ofCalls || [];
   const isCarried = wall !== undefined && wall !== total;
   if (isCarried) rows.push(["wall", time(wall)]);
@@ -104,6 +107,12 @@ export function scopeRows([, , , total, self, count], all, ofCalls, seen) {
   }
   if (seen) rows.push(["of samples", seen[0]], ["samples", whole.format(seen[1])]);
   return rows;
+}
+
+// The figures of a frame in a snapshot of memory.
+export function memoryRows([, , , total, self, count], all) {
+  const rows = [["total", size(total) + " · " + share(total, all)], ["self", size(self) + " · " + share(self, all)]];
+  return count ? [...rows, ["blocks", whole.format(count)]] : rows;
 }
 
 // The figures of what was sampled; `seen` and `own` are [share with its interval, samples], the samples where known.

@@ -22,9 +22,11 @@
 #define LOW_ROOM (2u << 10)      /* a spare chunk is made when less is left */
 #define RESERVE (16u * 10)       /* for what a sample needs beside its nodes */
 #define MAX_SEGMENTS 4096
+#define FIRST_READINGS 8         /* of the first chunk; each has twice as many as the one before */
+#define MAX_READINGS 128
 #define MAX_NAME 1000            /* characters */
 #define MAX_LINES (64u << 10)    /* bytes of a table of lines */
-enum { CHUNK_TEXT = 1, CHUNK_SAMPLES = 4, CHUNK_STATUS = 5, TEXT_MODULE = 9, TEXT_HEADER = 16 };
+enum { CHUNK_TEXT = 1, CHUNK_SAMPLES = 4, CHUNK_STATUS = 5, CHUNK_READINGS = 7, TEXT_MODULE = 9, TEXT_HEADER = 16 };
 enum { TYPE_NODE = 1, TYPE_CODE, TYPE_THREAD, TYPE_NAME, TYPE_SET, TYPE_SAMPLE = 8 };
 enum { SET_TICKS = 1, SET_TIME, SET_CPU, SET_SCOPE, SET_TRACK, SET_ANEW };
 #define NO_SCOPE UINT32_MAX
@@ -41,6 +43,8 @@ static uint64_t max_bytes;
 static int keep_newest, failure;
 static uint64_t *status_at;
 static uint32_t modules_logged;
+static char *reading_at; /* room for the next reading of what the system counts */
+static uint32_t readings_left, readings_made;
 Status status;
 
 int log_error(void) { return failure; }
@@ -166,6 +170,21 @@ void log_status(void) {
     for (size_t i = 0; i < sizeof(Status) / 8; i++) __atomic_store_n(&status_at[i], from[i], __ATOMIC_RELAXED);
 }
 
+void log_reading(const uint64_t *values) {
+    const size_t size = READING_VALUES * sizeof *values;
+    if (readings_left == 0) {
+        uint32_t wanted = readings_made ? 2 * readings_made : FIRST_READINGS;
+        if (wanted > MAX_READINGS) wanted = MAX_READINGS;
+        reading_at = chunk(CHUNK_READINGS, 0, wanted * size);
+        if (reading_at == NULL) return;
+        readings_left = readings_made = wanted;
+    }
+    memcpy(reading_at + 8, values + 1, size - 8);
+    __atomic_store_n((uint64_t *)(void *)reading_at, values[0], __ATOMIC_RELEASE);
+    reading_at += size;
+    readings_left--;
+}
+
 static size_t module_text(const Module *module, char *text, size_t size) {
     return (size_t)snprintf(text, size, "%lx %s %s", (unsigned long)module->base, module->build_id, module->path);
 }
@@ -215,6 +234,7 @@ int log_open(const char *path, const char *first, size_t size, uint64_t limit, i
     keep_newest = newest;
     failure = 0;
     segment_count = oldest = modules_logged = 0;
+    readings_left = readings_made = 0;
     status_at = NULL;
     return 0;
 }
@@ -232,7 +252,7 @@ void log_close(int stopped) {
         segment_path(path, i);
         if (truncate(path, (off_t)used) != 0) continue; /* it is longer than need be, or gone */
     }
-    segment_count = 0;
+    segment_count = readings_left = 0;
     status_at = NULL;
     failure = failure ? failure : EPIPE;
 }

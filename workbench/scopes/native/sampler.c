@@ -26,7 +26,6 @@
 #define RELIST_TICKS 16    /* at most so many ticks between two listings of the threads */
 #define CHECK_TICKS 16     /* the same for whether the signal is still ours */
 #define MODULE_TICKS 8     /* the same for loaded modules, where no frame was in one that is not known */
-#define HIGH_FILE 512      /* descriptors that are kept open have such numbers */
 #define MAX_ASLEEP 16      /* threads known to sleep that are looked at in one tick: more take turns */
 #define SLICE_NS 100000u   /* the shortest that Linux grants */
 #define FIRST_KEYS 32      /* PTHREAD_KEY_2NDLEVEL_SIZE of glibc */
@@ -94,7 +93,7 @@ static uint64_t thread_cpu(pid_t tid, int *gone) {
     return read_clock((clockid_t)((~(unsigned)tid) << 3 | 6), gone); /* CPUCLOCK_SCHED of one thread */
 }
 
-static uint64_t own_cpu(void) {
+uint64_t own_cpu(void) {
     int gone;
     return read_clock(CLOCK_THREAD_CPUTIME_ID, &gone);
 }
@@ -563,32 +562,23 @@ static void list_threads(void) {
     if (links) complete = tick_count;
 }
 
-static struct {
-    int file; /* the list of threads, kept open: to find it by its path takes longer than all the rest of a tick */
-    dev_t device;
-    ino_t inode;
-} tasks = {-1, 0, 0};
+/* The list of threads, kept open: to find it by its path takes longer than all the rest of a tick. */
+static KeptFile tasks = KEPT_NOTHING;
 
-static int is_tasks(const struct stat *facts) { return facts->st_dev == tasks.device && facts->st_ino == tasks.inode; }
-
-/* Grows and shrinks with the number of threads. The program may have closed the file, or have another by its number. */
+/* Grows and shrinks with the number of threads. */
 static unsigned long links_of_tasks(void) {
     struct stat facts;
-    if (tasks.file >= 0 && fstat(tasks.file, &facts) == 0 && is_tasks(&facts)) return (unsigned long)facts.st_nlink;
-    int file = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return 0;
-    tasks.file = fcntl(file, F_DUPFD_CLOEXEC, HIGH_FILE); /* the program's own descriptors keep their numbers */
-    unsigned long links = fstat(file, &facts) == 0 ? (unsigned long)facts.st_nlink : 0;
-    tasks.device = facts.st_dev;
-    tasks.inode = facts.st_ino;
-    close(file);
-    return links;
+    return kept_open(&tasks, "/proc/self/task", O_DIRECTORY, &facts) < 0 ? 0 : (unsigned long)facts.st_nlink;
 }
 
-static void close_tasks(void) {
-    struct stat facts;
-    if (tasks.file >= 0 && fstat(tasks.file, &facts) == 0 && is_tasks(&facts)) close(tasks.file);
-    tasks.file = -1;
+uint64_t threads_now(void) {
+    unsigned long now = links_of_tasks();
+    return now > 3 ? now - 3 : 0; /* two links are the folder's own, and one thread is the helper */
+}
+
+static void close_files(void) {
+    kept_close(&tasks);
+    resources_forget();
 }
 
 static int no_handler_runs(void) {
@@ -635,6 +625,7 @@ static void tick(uint32_t ticks) {
     if (turns < 2 && links) complete = tick_count;
     status.ticks = tick_count;
     status.last_tick = now;
+    resources_tick(now);
     if (is_check) status.helper_ns = spent + own_cpu();
     log_status();
 }
@@ -671,6 +662,7 @@ static void *run_helper(void *unused) {
     prctl(PR_SET_NAME, "workbench");
     prctl(PR_SET_TIMERSLACK, 1000);
     ask_for_short_slices();
+    resources_edge(system_ns(), 0);
     while (!__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE) && !log_error()) {
         uint64_t now = system_ns(), index = (now - status.start) / status.period;
         if (index < next_period) index = next_period;
@@ -684,6 +676,7 @@ static void *run_helper(void *unused) {
         tick(ticks);
         if (links == 4 && is_over(process)) break; /* the last thread ended unseen: the process ends with the helper */
     }
+    if (!log_error()) resources_edge(system_ns(), 1);
     spent += own_cpu();
     return NULL;
 }
@@ -722,7 +715,7 @@ static void after_fork(void) { pthread_mutex_unlock(&forking); }
 static void after_fork_in_child(void) {
     pthread_mutex_unlock(&forking);
     is_running = is_open = 0;
-    close_tasks(); /* it lists the parent's threads */
+    close_files(); /* they are of the parent */
     memory_forget();
     for (uint32_t i = 0; i < thread_count; i++) {
         threads[i]->tid = 0;
@@ -763,6 +756,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         random_state = (status.start ^ (uint64_t)getpid() * 0x9E3779B97F4A7C15u) | 1;
         next_period = spent = tick_count = last_count = listed = complete = links = 0;
         memset(asleep, 0, sizeof asleep);
+        resources_begin();
         thread_numbers = 0;
         interpreter = (uintptr_t)PyInterpreterState_Main();
         recorder = (Recorder *)own;
@@ -825,7 +819,7 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
     }
     int error = log_error();
     give_signals_back();
-    close_tasks();
+    close_files();
     status.helper_ns = spent;
     status.end = system_ns();
     log_status();

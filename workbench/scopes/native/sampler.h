@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #define MAX_THREADS 4096   /* sampled at once; further threads are counted and left out */
@@ -269,7 +270,30 @@ typedef struct {
 extern Status status;          /* in memory */
 void log_status(void);         /* copy it to the log */
 
+enum { READING_VALUES = 9 };
+void log_reading(const uint64_t *values); /* READING_VALUES of them, the time first */
+
+/* ---- resources.c: what the system counts of this process --------------------------------------------------- */
+
+typedef struct {
+    int file;
+    dev_t device;
+    ino_t inode;
+} KeptFile;
+#define KEPT_NOTHING {-1, 0, 0}
+/* Return a descriptor that is kept open, or a new one: the program may have closed it, or have another by its number. */
+int kept_open(KeptFile *kept, const char *path, int flags, struct stat *facts);
+void kept_close(KeptFile *kept);
+
+void resources_begin(void);                      /* of a log */
+void resources_tick(uint64_t now);               /* take a reading if one is due */
+void resources_edge(uint64_t now, int is_end);   /* take one as the helper begins or ends */
+void resources_forget(void);                     /* let go of the files */
+
 /* ---- sampler.c ------------------------------------------------------------------------------------------- */
+
+uint64_t own_cpu(void);     /* of the calling thread, in nanoseconds */
+uint64_t threads_now(void); /* of the program */
 
 #endif /* HAVE_SAMPLER */
 
