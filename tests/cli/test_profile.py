@@ -129,6 +129,7 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "one_clock": False,
         "outside_scopes": None,
         "source": True,
+        "memory": None,
         "scope_totals": [],
         "counters": [],
         "scopes_cost_s": None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from workbench.eventlog.stack_shape import wrapper
 from workbench.eventlog.traces import MemorySnapshot, read_snapshots
 from workbench.profile import (
     BYTES,
-    ROOT,
     Allocations,
     FileFacts,
     Frame,
@@ -31,14 +29,13 @@ from workbench.profile import (
     scope_bytes,
     traced_peak,
 )
-from workbench.profile.stacks import Stacks
 from workbench.scopes.layout import MEMORY_LEFT
 
 Read = Callable[[str], str | None]
 """Returns the text of a source file, or None."""
 OUTER_CUT = Frame("(frames beyond 64 cut)")
 OTHER_STACKS = Frame("(other stacks)")
-MAIN_THREAD = "main thread"
+MAIN_THREAD, OTHER_THREADS = "main thread", "other threads"
 _STARTS = ("/_workbench_autostart.py", "/workbench/__init__.py")
 _THREADS = ("/threading.py", "/concurrent/futures/thread.py")
 
@@ -67,9 +64,7 @@ def read_allocations(
     peaks = {each.pid: each for each in snapshots if each.kind == "peak"}
     # Where memory was largest at the end, that is the snapshot nearest the peak.
     peaks |= {
-        pid: each
-        for pid, each in ended.items()
-        if pid not in peaks or each.content.traced >= peaks[pid].content.traced
+        pid: each for pid, each in ended.items() if pid not in peaks or each.traced >= peaks[pid].traced
     }
     end = _profile(ended.values(), recorded, names)
     peak = _profile(peaks.values(), recorded, names)
@@ -79,12 +74,12 @@ def read_allocations(
             pid,
             command,
             max(
-                [each.content.peak for each in snapshots if each.pid == pid]
+                [each.peak for each in snapshots if each.pid == pid]
                 + [0 if recorded is None else traced_peak(recorded, pid)]
             ),
-            ended[pid].content.traced if pid in ended else None,
+            ended[pid].traced if pid in ended else None,
             pid in ended and ended[pid].kind == "end",
-            peaks[pid].content.traced if pid in peaks else None,
+            peaks[pid].traced if pid in peaks else None,
         )
         for pid, command in commands.items()
     ]
@@ -104,15 +99,15 @@ def _profile(
     for snapshot in snapshots:
         stacks = _Stacks(snapshot, names)
         by_thread: dict[str, dict[int, tuple[int, int]]] = {}
-        for node, size, blocks, is_cut in snapshot.content.stacks:
-            frames = stacks.frames(node)
+        for numbers, size, blocks, is_cut in snapshot.stacks:
+            frames = stacks.frames(numbers)
             if frames is None or not size:
                 continue
             stack = builder.stack_of([OUTER_CUT, *frames] if is_cut else frames)
             own = by_thread.setdefault(_thread(frames), {})
             before = own.get(stack, (0, 0))
             own[stack] = before[0] + size, before[1] + blocks
-        size, blocks, _ = snapshot.content.rest
+        size, blocks, _ = snapshot.rest
         if size:
             by_thread.setdefault(MAIN_THREAD, {})[builder.stack_of([OTHER_STACKS])] = size, blocks
         for tid, (thread, rows) in enumerate(sorted(by_thread.items())):
@@ -137,8 +132,8 @@ def _thread(frames: Sequence[Frame]) -> str:
     """Return which kind of thread a stack is of, by its outermost frames: the main one, or those of one function."""
     if not frames[0].file.endswith(_THREADS):
         return MAIN_THREAD
-    inner = next((frame for frame in frames if not frame.file.endswith(_THREADS)), frames[-1])
-    return f"threads of {inner.name}"
+    inner = next((frame for frame in frames if not frame.file.endswith(_THREADS)), None)
+    return OTHER_THREADS if inner is None else f"threads of {inner.name}"
 
 
 @dataclass(frozen=True)
@@ -148,19 +143,11 @@ class _Stacks:
     snapshot: MemorySnapshot
     names: _FunctionNames
 
-    @cached_property
-    def _tree(self) -> Stacks:
-        nodes = np.array(self.snapshot.content.nodes, dtype=np.int32).reshape(-1, 2)
-        return Stacks(nodes[:, 0], nodes[:, 1])
-
-    def frames(self, node: int) -> list[Frame] | None:
+    def frames(self, numbers: Iterable[int]) -> list[Frame] | None:
         """Return the frames of a stack, outermost first; None: workbench itself made what is there."""
-        content = self.snapshot.content
         found: list[Frame] = []
         imports = False
-        for number in self._tree.path(node) if node != ROOT else []:
-            at, line = content.frames[number]
-            file = content.files[at]
+        for file, line in (self.snapshot.frames[number] for number in numbers):
             if _is_ours(file):
                 return None
             if is_import_or_startup(file):

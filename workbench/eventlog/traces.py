@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from workbench.eventlog.log_files import ProcessLog, chunks, content_of, with_header
 from workbench.records import Count
@@ -12,39 +16,52 @@ from workbench.scopes import layout
 
 
 class _Content(msgspec.Struct, frozen=True):
-    """The content of a chunk, as docs/event-log.md describes it."""
+    """The JSON of a chunk, as docs/event-log.md describes it."""
 
     kind: str
     traced: Count
     peak: Count
     files: list[str]
     frames: list[tuple[int, int]]
-    nodes: list[tuple[int, int]]
-    stacks: list[tuple[int, Count, Count, int]]
+    stacks: list[tuple[Count, Count, Count, int]]
     rest: tuple[Count, Count, Count]
 
     def __post_init__(self) -> None:
-        """Check that numbers are those of what is there, so that nodes come before what is on top of them."""
+        """Check that frames are of files that are there."""
         if not all(0 <= file < len(self.files) and line >= 0 for file, line in self.frames):
             raise ValueError("a frame is of no file")
-        if not all(-1 <= below < i and 0 <= f < len(self.frames) for i, (below, f) in enumerate(self.nodes)):
-            raise ValueError("a node is on none")
-        if not all(-1 <= node < len(self.nodes) for node, *_ in self.stacks):
-            raise ValueError("a stack ends in no node")
 
 
-class MemorySnapshot(msgspec.Struct, frozen=True):
+class TracedStack(NamedTuple):
+    """Blocks that were allocated with one stack."""
+
+    frames: list[int]
+    """Numbers in `MemorySnapshot.frames`, outermost first."""
+    size: int
+    """Bytes of all of them."""
+    blocks: int
+    is_cut: bool
+    """Whether there are more frames, outside of these."""
+
+
+@dataclass(frozen=True)
+class MemorySnapshot:
     """All traced blocks of a process at one moment, by stack."""
 
     pid: int
     rank: int | None
     command: str
-    content: _Content
-
-    @property
-    def kind(self) -> str:
-        """`end`: of the process's end; `last`: of an earlier moment; `peak`: near its largest memory."""
-        return self.content.kind
+    kind: str
+    """`end`: of the process's end; `last`: of an earlier moment; `peak`: near its largest memory."""
+    traced: int
+    """Traced memory then, in bytes."""
+    peak: int
+    """The largest until then."""
+    frames: list[tuple[str, int]]
+    """The file and the line of each frame."""
+    stacks: list[TracedStack]
+    rest: tuple[int, int, int]
+    """Bytes, blocks and number of the stacks that were left out, because there were too many."""
 
 
 def has_snapshots(folder: Path) -> bool:
@@ -74,8 +91,29 @@ def read_snapshots(folder: Path, *, rank: int | None = None) -> list[MemorySnaps
 
 
 def _snapshot(content: bytes, log: ProcessLog) -> MemorySnapshot | None:
+    start = layout.TRACES.size
     try:
-        parsed = msgspec.json.decode(content.rstrip(b"\0"), type=_Content)
-    except ValueError:
+        (size,) = layout.TRACES.unpack_from(content)
+        head = msgspec.json.decode(content[start : start + size], type=_Content)
+        numbers = np.frombuffer(content, "<u4", offset=start + size + -size % 8)
+    except (ValueError, struct.error):
         return None
-    return MemorySnapshot(log.pid, log.facts.get("rank"), log.command, parsed)
+    stops = np.cumsum([depth for depth, *_ in head.stacks], dtype=np.int64).tolist()
+    if stops and (stops[-1] > len(numbers) or int(numbers.max(initial=0)) >= max(len(head.frames), 1)):
+        return None
+    stacks = [
+        TracedStack(numbers[stop - depth : stop][::-1].tolist(), size, blocks, bool(is_cut))
+        for stop, (depth, size, blocks, is_cut) in zip(stops, head.stacks, strict=True)
+    ]
+    frames = [(head.files[file], line) for file, line in head.frames]
+    return MemorySnapshot(
+        log.pid,
+        log.facts.get("rank"),
+        log.command,
+        head.kind,
+        head.traced,
+        head.peak,
+        frames,
+        stacks,
+        head.rest,
+    )

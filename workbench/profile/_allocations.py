@@ -28,8 +28,8 @@ class Leak:
     growth: BytesPerCall
     """Traced memory at a call's exit less that at the exit of the call before: what stayed, wherever it was made."""
     stays: bool | None
-    """Whether what the scope holds at the last snapshot is as much as its calls left, or as many blocks as these calls:
-    else they left it to their callers, and the growth is from elsewhere. None: there is no snapshot."""
+    """Whether the scope holds at the last snapshot half of what all its calls left, or half of what these calls left
+    that stayed, in as many blocks: else the growth is from elsewhere. None: there is no snapshot."""
 
     @property
     def is_leak(self) -> bool:

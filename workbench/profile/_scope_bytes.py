@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -197,12 +198,13 @@ def _leak(processes: list[list[Calls]], ended: list[Held] | None) -> Leak | None
     if calls < MIN_CALLS:
         return None
     changes = np.concatenate(left)
-    later, mean = len(changes), _mean(changes)
-    stays = None
-    if ended is not None:
-        stays = sum(each.blocks for each in ended) >= later
-        stays |= sum(each.bytes for each in ended) >= mean.mean * calls / 2
-    return Leak(later, mean, _mean(np.concatenate(growth)), stays)
+    found = Leak(len(changes), _mean(changes), _mean(np.concatenate(growth)), None)
+    if ended is None:
+        return found
+    size, blocks = sum(each.bytes for each in ended), sum(each.blocks for each in ended)
+    is_of_all = size >= found.left.mean * calls / 2
+    is_of_each = blocks >= found.calls and size >= found.per_call.mean * found.calls / 2
+    return replace(found, stays=is_of_all or is_of_each)
 
 
 def _mean(values: NDArray[np.float64]) -> BytesPerCall:

@@ -67,9 +67,11 @@ class MemoryRecorder(_python.Recorder):
         with self._lock:
             before = self._read()
             super().leave(opened, frame)
+            self._go_on(before)
+            # What a snapshot leaves are lists of free objects, which the program uses up: they count as its own.
             if self.snapshots is not None:
                 self.snapshots.consider(before, self.peak, is_outside=not self._open)
-            self._go_on(before)
+                TRACER.reset()
 
     def _close(self, track: RecorderTrack, level: _OpenScope) -> None:
         super()._close(track, level)

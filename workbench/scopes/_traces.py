@@ -5,9 +5,12 @@ from __future__ import annotations
 import _tracemalloc
 import gc
 import os
+import sys
 import zlib
+from array import array
+from collections import defaultdict
 from json import dumps
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any
 
 from workbench.scopes import layout
@@ -30,7 +33,7 @@ MIN_BYTES = 1 << 20
 MORE = 1.1
 """How much larger traced memory must be than at the snapshot nearest the peak for the next one."""
 FREE_S, MAX_SHARE = 1.0, 0.1
-"""Time that all snapshots but the last may take: so many seconds, and this share of the program's time."""
+"""CPU time that all snapshots but the last may take: so many seconds, and this share of the program's wall time."""
 MAX_STACKS = 50_000
 """Of a snapshot, those with the most bytes; the others are summed up."""
 LEVEL = 1
@@ -67,11 +70,11 @@ class SnapshotWriter:
         """
         if self._log.pid != os.getpid():
             return
-        begun = perf_counter()
+        begun = thread_time()
         collects = gc.isenabled()
         gc.disable()  # the blocks of the snapshot itself would make it run, and free what the program has left
         try:
-            self._write(kind, dumps({"kind": kind, "traced": traced, "peak": peak, **_summed_up()}))
+            self._write(kind, _summed_up(kind, traced, peak))
         except OSError:  # the disk is full: the scopes' own numbers are there
             pass
         finally:
@@ -79,11 +82,9 @@ class SnapshotWriter:
                 gc.enable()
         if kind == "peak":
             self._at_peak = traced
-        self._spent += perf_counter() - begun
+        self._spent += thread_time() - begun
 
-    def _write(self, kind: str, text: str) -> None:
-        content = text.encode()
-        content += bytes(-len(content) % 8)
+    def _write(self, kind: str, content: bytes) -> None:
         size = layout.CHUNK.size + len(content)
         header = self._log.header(layout.HEADER_SIZE + size, self._number)
         header[: len(layout.MAGIC)] = layout.MAGIC
@@ -102,8 +103,8 @@ class SnapshotWriter:
         self._paths[kind] = path
 
 
-def _summed_up() -> dict[str, Any]:
-    """Return all traced blocks but the recorder's, by stack, as a prefix tree; see docs/event-log.md."""
+def _summed_up(kind: str, traced: int, peak: int) -> bytes:
+    """Return all traced blocks but the recorder's, by stack, as the content of a chunk; see docs/event-log.md."""
     sums: dict[int, list[Any]] = {}
     traces: Any = _tracemalloc._get_traces()
     for _, size, path, total in traces:
@@ -117,20 +118,26 @@ def _summed_up() -> dict[str, Any]:
     if len(stacks) > MAX_STACKS:
         stacks.sort(key=lambda each: -each[0])
     files: dict[str, int] = {}
-    frames: dict[tuple[int, int], int] = {}
-    tree: dict[tuple[int, int], int] = {}
+    frames: defaultdict[tuple[str, int], int] = defaultdict()
+    frames.default_factory = frames.__len__
+    numbers = array("I")
     rows = []
     for size, blocks, path, total in stacks[:MAX_STACKS]:
-        node = -1
-        for file, line in reversed(path):
-            frame = frames.setdefault((files.setdefault(file, len(files)), line), len(frames))
-            node = tree.setdefault((node, frame), len(tree))
-        rows.append((node, size, blocks, int(total > len(path))))
+        # What is allocated here is traced, too: for each frame that would take microseconds.
+        numbers.extend([frames[frame] for frame in path])
+        rows.append((len(path), size, blocks, int(total > len(path))))
     rest = stacks[MAX_STACKS:]
-    return {
+    head = {
+        "kind": kind,
+        "traced": traced,
+        "peak": peak,
+        "frames": [(files.setdefault(file, len(files)), line) for file, line in frames],
         "files": list(files),
-        "frames": list(frames),
-        "nodes": list(tree),
         "stacks": rows,
         "rest": [sum(each[0] for each in rest), sum(each[1] for each in rest), len(rest)],
     }
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    text = dumps(head).encode()
+    numbers.extend([0] * (len(numbers) % 2))
+    return layout.TRACES.pack(len(text)) + text + bytes(-len(text) % 8) + numbers.tobytes()

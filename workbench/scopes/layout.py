@@ -68,6 +68,8 @@ SAMPLER_STATE = Struct("<16Q")
 """period, start, last tick, ticks, samples, unknown, cut, signals, interrupted system calls, ns in handlers, ns of the
 helper, incomplete frames, samples without room, signal, whether with native frames, end"""
 
+TRACES = Struct("<Q")
+"""bytes of the JSON that follows, padded to 8; then the numbers of frames, 4 bytes each, padded to 8"""
 MEMORY_ENTRY, MEMORY_LEFT, MEMORY_PEAK = "memory: at entry", "memory: left", "memory: peak"
 """Names of numbers that scopes have where memory is traced, in bytes: traced memory of the process at the entry; at the
 exit less that; and the largest while the scope was open, less that."""

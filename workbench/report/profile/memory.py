@@ -21,6 +21,8 @@ from workbench.text import (
 )
 
 MAX_LEAKS, MAX_LINES = 3, 5
+STEADY = 0.02
+"""Part of a mean by which it may be off without its interval being shown."""
 MIN_NEAR = 0.9
 """Of the peak: a snapshot with less is said to be of less."""
 NOT_SEEN = "Not seen: memory of C libraries, of GPUs, and of mapped files."
@@ -84,9 +86,10 @@ def leaking_line(row: ScopeBytes) -> LineBytes | None:
 
 
 def as_per_call(mean: BytesPerCall) -> str:
-    """Return bytes of a call with their interval, where it is wider than what is shown."""
+    """Return bytes of a call, with their interval where it is wide."""
     figure, low, high = (as_size(round(value)) for value in (mean.mean, mean.low, mean.high))
-    return figure if low == high else f"{figure} [{low}, {high}]"
+    is_narrow = mean.high - mean.low <= 2 * STEADY * abs(mean.mean)
+    return figure if is_narrow else f"{figure} [{low}, {high}]"
 
 
 def place(line: LineBytes) -> str:
