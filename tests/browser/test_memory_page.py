@@ -58,7 +58,7 @@ def test_the_table_of_scopes_begins_with_memory(page: Any) -> None:
     heads = [
         head.strip("↓ ") for head in page.locator("#table-scopes thead button:visible").all_inner_texts()
     ]
-    assert heads[:3] == ["scope", "peak", "left"]
+    assert heads[:3] == ["scope", "peak", "net"]
     first = row(page, "load").locator("td").first.inner_text()
     assert first == "12.0MB"
     assert page.locator("#table-scopes [aria-sort=descending]").inner_text().endswith("peak")

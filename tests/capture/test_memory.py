@@ -112,9 +112,8 @@ def test_bytes_of_scopes(planted: Allocations) -> None:
     assert row_of(planted, "temporary").net_bytes == about(0)
     assert row_of(planted, "generator").net_bytes == about(CALLS * 30_000)
     assert row_of(planted, "arrays").net_bytes == about(CALLS * 40_000)
-    assert (
-        row_of(planted, "objects").net_bytes == row_of(planted, "objects").held_bytes == about(CALLS * 24_856)
-    )
+    assert row_of(planted, "objects").net_bytes == about(CALLS * 24_856)
+    assert row_of(planted, "objects").held_bytes == about(CALLS * 24_856)
     assert all(row.shared_calls == 0 for row in planted.scopes)
     (process,) = planted.processes
     assert process.is_whole
@@ -319,8 +318,7 @@ if __name__ == "__main__":
     assert len(found.processes) >= 2
     row = row_of(found, "work")
     assert (row.calls, row.net_bytes) == (20, about(20 * 500_057))
-    assert row.held_bytes is not None
-    assert row.held_bytes >= 0.5 * row.net_bytes  # the workers' last snapshots are of earlier moments
+    assert row.held_bytes == about(20 * 500_057)
 
 
 def test_without_scopes(tmp_path: Path) -> None:

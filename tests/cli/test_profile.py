@@ -133,7 +133,6 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "scope_totals": [],
         "counters": [],
         "scopes_cost_s": None,
-        "memory": None,
     }
 
 

@@ -72,7 +72,7 @@ class ScopeBytes:
     """The process's traced memory at exits less that at entries, summed: what calls left behind. It is negative where
     they freed more than they made."""
     shared_calls: int
-    """Calls at whose entry or exit another thread or task had a scope open: what that made counts too."""
+    """Calls during which another thread or task had a scope open: what that made counts too."""
     peak_bytes: int
     """The largest traced memory of the process while a call was open, above that at its entry; of all threads."""
     held_bytes: int | None
@@ -81,7 +81,7 @@ class ScopeBytes:
     held_at_peak_bytes: int | None
     """The same at the snapshots nearest the peaks; None: there is none."""
     leak: Leak | None
-    """None where there are fewer than 16 calls that are not shared."""
+    """None where there are fewer than 16 calls at whose entry and exit no other thread or task had a scope open."""
     lines: tuple[LineBytes, ...]
     """The lines that hold `held_bytes`, most bytes first; at most ten."""
 

@@ -41,6 +41,9 @@ class Calls(NamedTuple):
     left: NDArray[np.float64]
     peak: NDArray[np.float64]
     shared: NDArray[np.bool_]
+    """Whether another track had a scope open at any time meanwhile."""
+    alone: NDArray[np.bool_]
+    """Whether none had as the call began and as it ended."""
 
 
 def held(profile: Profile) -> Iterator[Held]:
@@ -141,12 +144,14 @@ def _calls(recorded: Profile) -> dict[str, dict[int, list[Calls]]]:
             continue
         columns = [spans.work[name] for name in (MEMORY_ENTRY, MEMORY_LEFT, MEMORY_PEAK)]
         known = is_first[spans.stack] & np.isfinite(columns[0]) & np.isfinite(columns[1])
-        shared = _is_shared(spans, *open_scopes[track.pid])
+        shared, alone = _beside(spans, *open_scopes[track.pid])
         for name, i in number.items():
             rows = known & (of_stack[spans.stack] == i)
             if rows.any():
                 entry, left, peak = (column[rows] for column in columns)
-                call = Calls(spans.start_ns[rows], spans.end_ns[rows], entry, left, peak, shared[rows])
+                call = Calls(
+                    spans.start_ns[rows], spans.end_ns[rows], entry, left, peak, shared[rows], alone[rows]
+                )
                 found.setdefault(name, {}).setdefault(track.pid, []).append(call)
     return found
 
@@ -164,13 +169,13 @@ def _open_scopes(recorded: Profile, pid: int) -> tuple[Int64, Int64]:
     return np.sort(np.concatenate(starts)), np.sort(np.concatenate(ends))
 
 
-def _is_shared(spans: Spans, starts: Int64, ends: Int64) -> NDArray[np.bool_]:
-    """Return (spans,) whether another track had a scope open as each began or ended."""
-    at_start = np.searchsorted(starts, spans.start_ns, "right") - np.searchsorted(
-        ends, spans.start_ns, "right"
-    )
-    at_end = np.searchsorted(starts, spans.end_ns, "left") - np.searchsorted(ends, spans.end_ns, "left")
-    return (at_start > 1) | (at_end > 1)
+def _beside(spans: Spans, starts: Int64, ends: Int64) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return (spans,) whether another track had a scope open meanwhile, and whether none had at both ends."""
+    start, end = spans.start_ns, spans.end_ns
+    begun = np.searchsorted(starts, start, "right"), np.searchsorted(starts, end, "left")
+    ended = np.searchsorted(ends, start, "right"), np.searchsorted(ends, end, "left")
+    meanwhile = begun[1] - ended[0] > 1
+    return meanwhile, (begun[0] - ended[0] <= 1) & (begun[1] - ended[1] <= 1)
 
 
 def _leak(processes: list[list[Calls]], ended: list[Held] | None) -> Leak | None:
@@ -180,15 +185,13 @@ def _leak(processes: list[list[Calls]], ended: list[Held] | None) -> Leak | None
         processes: Its calls in each process, a record for each track.
         ended: What it holds at the last snapshot; None: there is none.
     """
-    alone_calls = [sum(int((~call.shared).sum()) for call in tracks) for tracks in processes]
+    alone_calls = [sum(int(call.alone.sum()) for call in tracks) for tracks in processes]
     if sum(count - count // 2 for count in alone_calls if count > 1) < MIN_CALLS // 2:
         return None  # many processes of a call or two have no later ones
     left, growth = [np.zeros(0)], [np.zeros(0)]
     calls = 0
     for tracks in processes:
-        alone = [
-            (call.end_ns[~call.shared], call.entry[~call.shared], call.left[~call.shared]) for call in tracks
-        ]
+        alone = [(call.end_ns[call.alone], call.entry[call.alone], call.left[call.alone]) for call in tracks]
         end_ns, entry, own = (np.concatenate(column) for column in zip(*alone, strict=True))
         order = np.argsort(end_ns, kind="stable")
         half = max(len(order) // 2, 1)

@@ -8,6 +8,7 @@ all traced blocks go into segments of their own. What the recorder allocates its
 from __future__ import annotations
 
 import _tracemalloc
+import sys
 from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -206,6 +207,11 @@ def begin(recorder: object, log: Log) -> None:
     TRACER.begin()
     if isinstance(recorder, MemoryRecorder):
         recorder.snapshots = SnapshotWriter(log)
+        util: Any = sys.modules.get("multiprocessing.util")
+        if util is not None:  # a forked worker of it ends without the hooks at exit
+            util.register_after_fork(
+                recorder, lambda _: util.Finalize(None, finish, (recorder,), exitpriority=0)
+            )
 
 
 def finish(recorder: object) -> None:

@@ -27,8 +27,8 @@ MIN_NEAR = 0.9
 """Of the peak: a snapshot with less is said to be of less."""
 NOT_SEEN = "Not seen: memory of C libraries, of GPUs, and of mapped files."
 SHARED = "*"
-SHARED_WORDS = f"{SHARED} Other threads or tasks had scopes open: bytes of theirs are in left and per call."
-SCOPE_HEADS = ("left", "per call", "peak", "held at end", "calls")
+SHARED_WORDS = f"{SHARED} Other threads or tasks had scopes open: bytes of theirs are in net and per call."
+SCOPE_HEADS = ("net", "per call", "peak", "held at end", "calls")
 LINE_HEADS = ("at end", "blocks", "at peak")
 
 
@@ -114,9 +114,9 @@ def scope_cells(row: ScopeBytes) -> list[str]:
 def memory_figures(row: ScopeBytes) -> list[tuple[str, str]]:
     """Return what is known of a scope's memory, as pairs of what a figure is and its text."""
     mark = SHARED if row.shared_calls else ""
-    found = [("peak", as_size(row.peak_bytes)), ("left", as_size(row.net_bytes) + mark)]
+    found = [("peak", as_size(row.peak_bytes)), ("net", as_size(row.net_bytes) + mark)]
     if row.calls > 1:
-        found.append(("left per call", as_size(round(row.net_per_call)) + mark))
+        found.append(("net per call", as_size(round(row.net_per_call)) + mark))
     if row.leak is not None and row.leak.is_leak:
         found.append(("leaks per call", as_per_call(row.leak.per_call)))
     if row.held_at_peak_bytes is not None:

@@ -187,7 +187,7 @@ def _repetitions(profile: Profile | None, scope: str, *, left: bool) -> NDArray[
 _REPEATED = (
     Column("calls", "of the scope"),
     Column(
-        "left per call",
+        "net per call",
         "traced memory at a call's exit less that at its entry, of the later half of the calls",
     ),
     Column(

@@ -136,14 +136,14 @@ _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
     ),
     (
         Column(
-            "left",
+            "net",
             "traced memory of the process at its exits less that at its entries, summed up",
-            key="left",
+            key="net",
         ),
         _memory(lambda memory: memory.net_bytes),
     ),
     (
-        Column("left per call", "the same by call; it may be freed later", rank=1),
+        Column("net per call", "the same by call; it may be freed later", rank=1),
         _memory(lambda memory: memory.net_per_call),
     ),
     (
