@@ -13,7 +13,7 @@
 
 #define HIGH_FILE 512           /* descriptors that are kept open have such numbers */
 #define READING_NS 50000000u    /* between two readings, at least */
-#define EDGE_NS 5000000u        /* between the last one and one at the end, or at a new beginning after a fork */
+#define EDGE_NS 5000000u        /* between the last one and one before a fork, or at a new beginning behind it */
 #define MAX_COST 1000u          /* a reading takes at most one part in so many of the time up to the next */
 #define NOT_TOLD UINT64_MAX
 
@@ -144,8 +144,8 @@ void resources_tick(uint64_t now) {
     if (now >= due && !__atomic_load_n(&is_off, __ATOMIC_RELAXED)) take_reading(now);
 }
 
-void resources_edge(uint64_t now, int is_end) {
-    if (read_at == 0 || now - read_at >= EDGE_NS) take_reading(now);
+void resources_edge(uint64_t now, int is_end, int is_last) {
+    if (read_at == 0 || is_last || now - read_at >= EDGE_NS) take_reading(now);
     due = now + READING_NS; /* whatever this one took: files are opened in the first */
     if (is_end) ended = count_own();
 }

@@ -67,6 +67,7 @@ static pthread_t helper;
 static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER; /* held while loaded modules are listed */
 static uint32_t stop_word;      /* futex: 1: the helper ends */
 static int is_open, is_running, is_watching, with_native;
+static int is_pausing;          /* the helper ends for a fork, and another begins behind it */
 static pid_t helper_tid, process;
 static int chosen;              /* the signal; 0: none */
 static int is_forbidden;        /* the system does not let us send it */
@@ -662,7 +663,7 @@ static void *run_helper(void *unused) {
     prctl(PR_SET_NAME, "workbench");
     prctl(PR_SET_TIMERSLACK, 1000);
     ask_for_short_slices();
-    resources_edge(system_ns(), 0);
+    resources_edge(system_ns(), 0, 0);
     while (!__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE) && !log_error()) {
         uint64_t now = system_ns(), index = (now - status.start) / status.period;
         if (index < next_period) index = next_period;
@@ -676,7 +677,7 @@ static void *run_helper(void *unused) {
         tick(ticks);
         if (links == 4 && is_over(process)) break; /* the last thread ended unseen: the process ends with the helper */
     }
-    if (!log_error()) resources_edge(system_ns(), 1);
+    if (!log_error()) resources_edge(system_ns(), 1, !is_pausing);
     spent += own_cpu();
     return NULL;
 }
@@ -776,7 +777,9 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
 static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
+    is_pausing = 1;
     stop_helper();
+    is_pausing = 0;
     Py_RETURN_NONE;
 }
 

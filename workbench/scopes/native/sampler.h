@@ -287,7 +287,7 @@ void kept_close(KeptFile *kept);
 
 void resources_begin(void);                      /* of a log */
 void resources_tick(uint64_t now);               /* take a reading if one is due */
-void resources_edge(uint64_t now, int is_end);   /* take one as the helper begins or ends */
+void resources_edge(uint64_t now, int is_end, int is_last); /* take one as the helper begins or ends: the last in any case */
 void resources_switch(int is_on);                /* for benchmarks: those between begin and end */
 void resources_forget(void);                     /* let go of the files */
 
