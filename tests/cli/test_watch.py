@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +248,8 @@ with record(sys.argv[0] + ".r"), scope("fit"):
         for worker in workers:
             assert ["fit", "column"] in paths[worker]
         for worker in workers:
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # joblib ends the others as one is killed
+                os.kill(worker, signal.SIGKILL)
         wait_until(lambda: all(map(is_gone, workers)))
 
 

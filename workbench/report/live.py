@@ -212,8 +212,8 @@ def _fit(state: LiveState) -> str:
     counted = {each.name: each for each in state.counters if Path(each.file).parts[-3:] == TRAINER}
     if "epoch" not in counted:
         return ""
-    epoch, left = counted["epoch"].last, counted.get("epochs left")
-    text = f"fit: epoch {epoch:,.0f}" + (f" of at most {epoch + left.last:,.0f}" if left is not None else "")
+    epoch, most = counted["epoch"].last, counted.get("epochs at most")
+    text = f"fit: epoch {epoch:,.0f}" + (f" of at most {most.last:,.0f}" if most is not None else "")
     for name in ("train mse", "validation mse"):
         if name in counted:
             text += f" · {name} {as_short_number(counted[name].last)} {sparkline(counted[name].values, 12)}"

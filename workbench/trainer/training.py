@@ -160,7 +160,7 @@ class TrainingLoop:
         record = self._record(epoch, seconds, run, outcome)
         parameters = run.best_parameters if outcome.stop is StopReason.NOT_FINITE else run.parameters
         counter("epoch", epoch)
-        counter("epochs left", self._fit.limits.epochs - epoch)
+        counter("epochs at most", self._fit.limits.epochs)
         counter("train mse", record.train_mse)
         if math.isfinite(record.validation_mse):
             counter("validation mse", record.validation_mse)
