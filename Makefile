@@ -10,7 +10,7 @@ BUDGET ?= 5m
 # What a recorder writes: these run again with the recorder in Python.
 RECORDER_TESTS := $(patsubst %,tests/scopes/test_%.py,scope generators asyncio carry names limits ends recording \
     interleavings hostile_use) tests/eventlog/test_event_log.py
-BENCHMARKS := scopes sampler readings command profiles formats flamegraphs timeline kernels jacobians step workers scaling watching matlab instructions
+BENCHMARKS := scopes sampler readings command profiles formats flamegraphs timeline kernels jacobians step workers scaling memory watching matlab instructions
 # NumPy passes the loops of a ufunc bytes, which they cast.
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --enable=warning,performance,portability \
     --suppress=invalidPointerCast -DPY_VERSION_HEX=0x030B07F0 -DHAVE_SAMPLER=1 \

@@ -17,6 +17,7 @@ from workbench.bench.profiling_cost import (
     BARE,
     FILE,
     IN_PROCESS,
+    MEMORY,
     PY_SPY,
     PY_SPY_NATIVE,
     RUN,
@@ -39,7 +40,7 @@ from workbench.system import usable_cores
 
 PROGRAM = ("fit.py", "--epochs", "5")
 UNKNOWN = "what profiling costs this program is unknown: measure it with workbench profile --cost"
-SECONDS = {BARE: 2.0, SCOPES: 2.0, IN_PROCESS: 2.5, PY_SPY: 2.1, PY_SPY_NATIVE: 3.0}
+SECONDS = {BARE: 2.0, SCOPES: 2.0, IN_PROCESS: 2.5, PY_SPY: 2.1, PY_SPY_NATIVE: 3.0, MEMORY: 9.0}
 HERE = Conditions(processor(), usable_cores())
 RATIOS = (
     Ratio(SCOPES, BARE, 1.003, 1.003, 1.003),
@@ -82,7 +83,7 @@ def test_each_way_has_a_few_rounds(options: CostOptions, asked: list[RunRequest]
     assert len(asked) == 18
     cost = records.parse((options.folder / FILE).read_bytes(), Cost)
     assert {each.way: each.value for each in cost.ratios} == pytest.approx(
-        {way: seconds / 2.0 for way, seconds in SECONDS.items() if way != BARE}
+        {way: seconds / 2.0 for way, seconds in SECONDS.items() if way not in (BARE, MEMORY)}
     )
     assert (cost.program, cost.rate, cost.native) == (options.program, 100, True)
     assert [note.partition(":")[0] for note in cost_notes(results)] == [
@@ -99,6 +100,20 @@ def test_without_native_frames(options: CostOptions, asked: list[RunRequest]) ->
         not in measure_cost(replace(options, sampling=Sampling(native=False), rounds=1)).variants
     )
     assert len(asked) == 5
+
+
+def test_traced_memory(options: CostOptions, asked: list[RunRequest]) -> None:
+    """Of a run with traced memory, what tracing costs is measured, and no sampler."""
+    traced = replace(options, sampling=Sampling("tracemalloc"), rounds=1)
+    assert known_cost(options.folder, options.program, 100, "tracemalloc").sentence == (
+        "what tracing memory costs this program is unknown: measure it with workbench profile --memory --cost"
+    )
+    assert measure_cost(traced).variants == [BARE, SCOPES, MEMORY]
+    assert len(asked) == 4
+    assert known_cost(options.folder, options.program, 7, "tracemalloc").sentence.startswith(
+        "tracing memory makes this program 4.50 × [4.50, 4.50] as long (recording scopes 1.000 ×, measured "
+    )
+    assert "unknown" in known_cost(options.folder, options.program, 100, "in-process").sentence
 
 
 def test_what_there_is_is_kept(

@@ -148,8 +148,6 @@ def test_bytes_of_lines(planted: Allocations) -> None:
     assert (decorated.function, decorated.end_bytes) == ("decorated", about(CALLS * 100_000))
     cached = by_line[text.index("                    cache[i] = np.zeros(125_000)") + 1]
     assert (cached.function, cached.end_bytes) == ("main", about(4_000_000))
-    imported = by_line[text.index("import numpy as np") + 1]
-    assert imported.end_bytes > 1_000_000
     assert row_of(planted, "decorated").lines[0] == planted.lines[planted.lines.index(decorated)].__class__(
         **vars(decorated) | {"peak_bytes": 0, "peak_blocks": 0}
     )
@@ -321,6 +319,37 @@ if __name__ == "__main__":
     assert row.held_bytes == about(20 * 500_057)
 
 
+def test_imports(tmp_path: Path) -> None:
+    """What a package allocates while it is imported is not counted; modules of the program are, and what they call."""
+    pytest.importorskip("workbench.scopes._native")
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "heavy.py").write_text(
+        "import mine\nkept = [bytearray(5_000_000)]\ntable = [0] * 1_000_000\n"
+        "def call():\n    return bytearray(2_000_000)\n"
+    )
+    (tmp_path / "mine.py").write_text("kept = bytearray(3_000_000)\n")
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    found = traced(
+        "import sys, traceback\nfrom workbench import scope\n"
+        "sys.path.append('site-packages')\n"
+        "with scope('import'):\n    import heavy\n"
+        "kept = heavy.call()\n"
+        "with scope('free'):\n    heavy.kept.clear()\n"
+        "with scope('grow'):\n    heavy.table.append(1)\n"
+        "try:\n    import broken\n"
+        "except ZeroDivisionError:\n    open('error', 'w').write(traceback.format_exc())\n",
+        tmp_path,
+    )
+    assert row_of(found, "import").net_bytes == about(3_000_000)
+    assert row_of(found, "free").net_bytes == pytest.approx(0, abs=1000)
+    assert 8_000_000 < row_of(found, "grow").net_bytes < 10_000_000  # from now on it is the program's
+    by_line = {(row.file.rpartition("/")[2], row.line): row.end_bytes for row in found.lines}
+    assert by_line["mine.py", 1] == about(3_000_000)
+    assert by_line["p.py", 6] == about(2_000_000)
+    assert by_line["p.py", 5] < 100_000
+    assert (tmp_path / "error").read_text().count("File ") == 2
+
+
 def test_without_scopes(tmp_path: Path) -> None:
     """A program without scopes has lines and stacks of its end."""
     found = traced("kept = bytearray(3_000_000)\nprint('done')\n", tmp_path)
@@ -334,7 +363,6 @@ def test_without_scopes(tmp_path: Path) -> None:
         (("--sampler", "py-spy"), "--sampler"),
         (("--rate", "100"), "--rate"),
         (("--no-native",), "--native"),
-        (("--cost",), "--cost"),
         (("--repeat", "2"), "--repeat 2"),
         (("--pid", "1"), "--memory"),
     ],

@@ -119,6 +119,20 @@ def test_a_whole_measurement(cost: Run, tmp_path: Path, needs_py_spy: None) -> N
     assert stated.startswith("profiling makes this program ")
 
 
+def test_a_whole_measurement_of_traced_memory(cost: Run, tmp_path: Path) -> None:
+    """A later run with traced memory states by how much tracing makes it longer."""
+    (tmp_path / "p.py").write_text(
+        "from workbench import scope\nwith scope('a'):\n    b = [[] for i in range(999)]\n"
+    )
+    done = cost("--memory", "--runs", "1", "--json", "p.py")
+    assert done.returncode == 0
+    facts = json.loads(done.stdout)
+    assert [each["variant"] for each in facts["comparisons"]] == ["bare", "scopes", "memory"]
+    again = run_workbench("profile", "--memory", "--summary", "p.py", cwd=tmp_path, text=True)
+    ratio = facts["comparisons"][2]["speed"]["ratio"]["value"]
+    assert f"memory traced, which makes it {ratio:.2f} × as long: these are not" in again.stderr
+
+
 def test_the_help_says_what_it_takes(cost: Run) -> None:
     """`--help` says how often the program is run, and that it neither reads nor prints."""
     text = " ".join(cost("--help").stdout.split())

@@ -40,6 +40,29 @@ def test_a_recording_after_one_that_was_full(run, tmp_path, when_full):
     assert main.samples.weight_ns.sum() >= 0.1e9
 
 
+NEWEST = """
+import time
+from workbench import record, scope
+
+with record("recording", max_bytes=1 << 20, when_full="newest"):
+    end = time.perf_counter() + 2
+    while time.perf_counter() < end:
+        with scope("step"): pass
+"""
+
+
+def test_readings_where_the_newest_is_kept(run, tmp_path):
+    """What the system counted is there until the end, though the log no longer has its beginning."""
+    assert run(NEWEST, WORKBENCH_SAMPLE="1000").returncode == 0
+    profile = read_recording(tmp_path / "recording")
+    (main,) = [track for track in profile.tracks if track.name == "MainThread"]
+    (counted,) = profile.resources
+    counted.check()
+    assert len(main.spans) < 1_000_000
+    assert counted.at_ns[-1] >= main.spans.end_ns[-1] - 0.2e9
+    assert counted.resident_bytes[-1] > 1 << 20
+
+
 CLOSED = """
 import json, os, time
 from workbench import record, scope

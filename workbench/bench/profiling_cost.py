@@ -18,7 +18,7 @@ import msgspec
 from workbench import records
 from workbench.bench.machine.environment import PINNED, processor
 from workbench.capture.command import check
-from workbench.capture.samplers import SamplerName, Sampling
+from workbench.capture.samplers import TRACEMALLOC, SamplerName, Sampling
 from workbench.errors import InvalidInputError, InvalidOptionError, Remedy, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.records import Above0, Many
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # whoever reads a figure does not pay for measuring one
 
 SUITE, VARIABLE = "profiling", "WORKBENCH_PROFILED_PROGRAM"
 BARE, SCOPES, IN_PROCESS, PY_SPY = "bare", "scopes", "in-process", "py-spy"
-PY_SPY_NATIVE = "py-spy, native frames"
+PY_SPY_NATIVE, MEMORY = "py-spy, native frames", "memory"
 ROUNDS = 3
 """Of each way: enough to see what it is about."""
 DELTA = 0.01
@@ -42,7 +42,7 @@ RUN, FILE, NOTES = "cost", "cost.json", "run.json"
 MAX_BYTES, SHORT_SECONDS, MAX_CHARACTERS = 16 << 20, 0.2, 120
 TIMEOUT_S = 7 * 86_400.0
 """A program may take as long as it wants."""
-COMMAND = "workbench profile --cost"
+COMMAND, MEMORY_COMMAND = "workbench profile --cost", "workbench profile --memory --cost"
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ WAYS: Mapping[str, Way] = {
         Way(IN_PROCESS, recorded=True, sampler="in-process"),
         Way(PY_SPY, sampler="py-spy"),
         Way(PY_SPY_NATIVE, sampler="py-spy", native=True),
+        Way(MEMORY, recorded=True, sampler=TRACEMALLOC),
     )
 }
 LABELS = {
@@ -72,6 +73,7 @@ LABELS = {
     "in-process with native frames": (IN_PROCESS, "profiling makes"),
     "py-spy": (PY_SPY, "sampling by py-spy makes"),
     "py-spy with native frames": (PY_SPY_NATIVE, "sampling by py-spy makes"),
+    TRACEMALLOC: (MEMORY, "tracing memory makes"),
 }
 """By a capture's label of its sampler: the way that was measured, and what makes the program longer."""
 
@@ -82,10 +84,17 @@ class AskedProgram(msgspec.Struct, frozen=True):
     program: tuple[str, ...]
     rate: int
     native: bool
+    memory: bool
     scratch: str
     """A folder on the disk that a profile would be written to."""
     environment: dict[str, str | None]
     """Variables that processes of a run have otherwise, as they were; None: there was none."""
+
+    def ways(self) -> list[Way]:
+        """Return the ways that are compared: with memory traced, or with each sampler."""
+        if self.memory:
+            return [WAYS[name] for name in (BARE, SCOPES, MEMORY)]
+        return [way for way in WAYS.values() if way.name != MEMORY and (self.native or not way.native)]
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ class CostOptions:
     folder: Path
     """Of the profile."""
     sampling: Sampling = field(default_factory=Sampling)
-    """Its rate, and whether native frames are sampled too; the sampler is each in turn."""
+    """Its rate, whether native frames are sampled too, and whether memory is traced; the sampler is each in turn."""
     rounds: int = ROUNDS
 
 
@@ -180,7 +189,7 @@ class Cost(msgspec.Struct, frozen=True):
         found = []
         if _same_file(self.program, program) and self.program != tuple(program):
             found.append("with other arguments")
-        if sampler != "none" and self.rate != rate:
+        if sampler not in ("none", TRACEMALLOC) and self.rate != rate:
             found.append(f"at {self.rate} samples a second")
         if sampler == "in-process with native frames" and not self.native:
             found.append("without native frames")
@@ -276,6 +285,7 @@ def _asked(options: CostOptions) -> Iterator[None]:
                 options.program,
                 options.sampling.rate,
                 options.sampling.native is not False,
+                options.sampling.sampler == TRACEMALLOC,
                 str(Path(scratch).absolute()),
                 threads,
             )
@@ -346,7 +356,8 @@ def write_cost(cost: Cost, folder: Path | OutputFolder) -> Path:
 
 def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) -> KnownCost:
     """Return the cost for a sampler by the label that a capture gives it; "none" is recording alone."""
-    unknown = f"what profiling costs this program is unknown: measure it with {COMMAND}"
+    command, cost = (MEMORY_COMMAND, "tracing memory") if sampler == TRACEMALLOC else (COMMAND, "profiling")
+    unknown = f"what {cost} costs this program is unknown: measure it with {command}"
     if sampler not in LABELS:
         return KnownCost("", f"what this sampler costs is unknown: {COMMAND} measures in-process and py-spy")
     try:

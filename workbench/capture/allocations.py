@@ -146,18 +146,20 @@ class _Stacks:
     def frames(self, numbers: Iterable[int]) -> list[Frame] | None:
         """Return the frames of a stack, outermost first; None: workbench itself made what is there."""
         found: list[Frame] = []
-        imports = False
+        imports = package = False
         for file, line in (self.snapshot.frames[number] for number in numbers):
             if _is_ours(file):
                 return None
             if is_import_or_startup(file):
                 imports = True
-                continue
-            if imports and not is_own(file):
-                return [*found, Frame(f"import of {package_of(file)}")]
-            imports = False
-            found.append(Frame(self.names.of(file, line), file, line))
-        return [*found, Frame("import")] if imports else found or [Frame("(no Python frame)")]
+            elif (imports or package) and not is_own(file):
+                if not package:
+                    found.append(Frame(f"import of {package_of(file)}"))
+                imports, package = False, True
+            else:
+                imports = package = False
+                found.append(Frame(self.names.of(file, line), file, line))
+        return [*found, Frame("import")] if imports and not package else found or [Frame("(no Python frame)")]
 
 
 def _is_ours(file: str) -> bool:

@@ -49,6 +49,7 @@ command makes the others, unless the script has changed since. It ends at the fi
 --cost runs the program 3 times in each of these ways, in turns: bare, with scopes recorded, with the in-process
 sampler, with py-spy, with py-spy's native frames (not with --no-native), and bare again. It gets no standard input, and
 its output is discarded. It must do the same work each time. Ctrl-C keeps complete rounds, and the same command resumes.
+With --memory the ways are bare, with scopes recorded, with memory traced, and bare again.
 """
 
 SUITE_SECONDS = 4.0
@@ -143,7 +144,7 @@ def command(
         other = "--cost" if cost else f"--suite {suite}" if suite is not None else "--summary"
         raise InvalidInputError(f"--repeat {repeat} is of profiles of one program: leave out {other}")
     if memory:
-        _check_memory(suite, repeat, cost=cost)
+        _check_memory(suite, repeat)
     sampling = Sampling(cast("SamplerName", TRACEMALLOC if memory else sampler), rate, native)
     if pid is not None:
         others = {
@@ -184,7 +185,7 @@ def command(
     sys.exit(_profile_program(options, summary=summary))
 
 
-def _check_memory(suite: str | None, repeat: int | None, *, cost: bool) -> None:
+def _check_memory(suite: str | None, repeat: int | None) -> None:
     """Raise `InvalidInputError` where something was given that --memory does not go with."""
     context = click.get_current_context()
     given = [
@@ -194,7 +195,7 @@ def _check_memory(suite: str | None, repeat: int | None, *, cost: bool) -> None:
     ]
     if given:
         raise InvalidInputError(f"--memory runs the program without a sampler: leave out {given[0]}")
-    others = {"--cost": cost, f"--suite {suite}": suite is not None, f"--repeat {repeat}": repeat is not None}
+    others = {f"--suite {suite}": suite is not None, f"--repeat {repeat}": repeat is not None}
     for other in (words for words, is_given in others.items() if is_given):
         raise InvalidInputError(f"--memory is of one run of one program: leave out {other}")
 

@@ -111,7 +111,8 @@ class TracedProcess:
 class Allocations:
     """What a program allocated through Python's and NumPy's allocators.
 
-    Not seen: memory of C libraries, GPUs and mapped files. The rows are empty where nothing of the kind was recorded.
+    Not seen: memory of C libraries, GPUs and mapped files, and what packages allocate while they are imported. The rows
+    are empty where nothing of the kind was recorded.
     """
 
     end: Profile | None

@@ -8,8 +8,10 @@ all traced blocks go into segments of their own. What the recorder allocates its
 from __future__ import annotations
 
 import _tracemalloc
+import os
 import sys
 from _thread import RLock
+from importlib import _bootstrap_external
 from typing import TYPE_CHECKING, Any
 
 from workbench.scopes import _python, layout
@@ -25,6 +27,9 @@ MAX_FRAMES = 64
 """Of a traceback: beyond these the outer ones, and the scopes and threads that they show, are not known."""
 MAX_OWN = 1 << 16
 """Bytes that the recorder allocates at an entry or exit: more is another thread's, which ran in between."""
+
+_PYTHON = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120  pathlib takes 8 ms to import
+_WORKBENCH = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120
 
 
 class _OpenMemory:
@@ -150,7 +155,7 @@ class Tracer:
         frames = max(MAX_FRAMES, _tracemalloc.get_traceback_limit())
         if self._is_on:
             self._stop()
-        self._start(frames)
+        self._trace(frames)
         theirs = {
             "start": self._their_start,
             "stop": self._their_stop,
@@ -161,6 +166,18 @@ class Tracer:
         }
         for name, function in theirs.items():
             setattr(_tracemalloc, name, function)
+
+    def _trace(self, frames: int) -> None:
+        """Trace all but what installed packages allocate while they are imported, for which we need the extension."""
+        try:
+            from workbench.scopes import _native
+        except ImportError:
+            self._start(frames)
+            return
+        system: Any = _bootstrap_external
+        places = (*(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist")), _PYTHON, _WORKBENCH)
+        _native.trace_without_imports(lambda: self._start(frames), exec, places)
+        system.exec = _native.run_imported
 
     def read(self) -> tuple[int, int]:
         """Return traced memory and its peak since `reset`, in bytes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 from workbench.scopes import _journal, engine, scope_cost
 from workbench.scopes._journal import Journal
@@ -30,8 +31,11 @@ def start(folder: str, manifest: Manifest, *, sampling: str = "") -> Journal:
         log = LogWriter(folder, manifest.identity, manifest.limits)
         journal = Journal(log)
         journal.sampling = sampling
-        _trace(journal)
-        scope_cost.write(journal)
+        memory = _memory()
+        if memory is None:
+            scope_cost.write(journal)
+        else:  # a scope's cost grows with the stack there: one figure says nothing
+            memory.begin(journal.recorder, journal.log)
     except OSError as error:
         if log is not None:
             log.end()
@@ -55,20 +59,20 @@ def end(journal: Journal | None = None) -> None:
         return
     if journal is active:
         activate(None)
-        if (memory := sys.modules.get("workbench.scopes._memory")) is not None:
+        if (memory := _memory()) is not None:
             memory.finish(journal.recorder)
-        with suppress(OSError):  # the disk is full; what was recorded is there
-            scope_cost.write(journal)
+        else:
+            with suppress(OSError):  # the disk is full; what was recorded is there
+                scope_cost.write(journal)
     if sampler is not None:
         sampler.stop(journal)
     journal.forget()
     journal.log.end()
 
 
-def _trace(journal: Journal) -> None:
-    """Trace the memory of this process if it is to be traced."""
-    if (memory := sys.modules.get("workbench.scopes._memory")) is not None:  # which `engine` has loaded
-        memory.begin(journal.recorder, journal.log)
+def _memory() -> Any:
+    """Return the module that traces memory, which `engine` has loaded; None where memory is not traced."""
+    return sys.modules.get("workbench.scopes._memory")
 
 
 def _sample(journal: Journal) -> None:
@@ -104,7 +108,8 @@ def _successor(parent: Journal) -> Journal | None:
         return None
     journal.log.inherited = True
     journal.sampling = parent.sampling
-    _trace(journal)
+    if (memory := _memory()) is not None:
+        memory.begin(journal.recorder, journal.log)
     return journal
 
 

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
         def header(self, size: int, number: int) -> memoryview: ...
 
 
-MIN_BYTES = 1 << 20
+MIN_BYTES = 1 << 17
 """Traced memory below which no snapshot is taken but the last."""
 MORE = 1.1
 """How much larger traced memory must be than at the snapshot nearest the peak for the next one."""
 FREE_S, MAX_SHARE = 1.0, 0.1
 """CPU time that all snapshots but the last may take: so many seconds, and this share of the program's wall time."""
+LAST_EVERY_S = 1.0
+"""Between snapshots of a moment at which no scope is open; they are for programs that are killed."""
 MAX_STACKS = 50_000
 """Of a snapshot, those with the most bytes; the others are summed up."""
 LEVEL = 1
@@ -46,19 +48,21 @@ class SnapshotWriter:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._began = perf_counter()
-        self._spent = 0.0
+        self._spent = self._next_last = 0.0
         self._number = 0
         self._at_peak = MIN_BYTES / MORE
         self._paths: dict[str, str] = {}
 
     def consider(self, traced: int, peak: int, *, is_outside: bool) -> None:
-        """Take a snapshot where traced memory is a tenth above that at the last one, or no scope is open any more."""
-        if self._spent > FREE_S + MAX_SHARE * (perf_counter() - self._began):
+        """Take a snapshot where traced memory is a tenth above that at the last one, or each second outside scopes."""
+        now = perf_counter()
+        if self._spent > FREE_S + MAX_SHARE * (now - self._began):
             return
         if traced > MORE * self._at_peak:
             self.write("peak", traced, peak)
-        elif is_outside and traced > MIN_BYTES:
+        elif is_outside and traced > MIN_BYTES and now >= self._next_last:
             self.write("last", traced, peak)
+            self._next_last = now + LAST_EVERY_S
 
     def write(self, kind: str, traced: int, peak: int) -> None:
         """Take a snapshot in place of the one of its kind, which is deleted when the new one is whole.
@@ -126,6 +130,7 @@ def _summed_up(kind: str, traced: int, peak: int) -> bytes:
         # What is allocated here is traced, too: for each frame that would take microseconds.
         numbers.extend([frames[frame] for frame in path])
         rows.append((len(path), size, blocks, int(total > len(path))))
+    frames.default_factory = None  # else a cycle, which would stay until the collector runs
     rest = stacks[MAX_STACKS:]
     head = {
         "kind": kind,

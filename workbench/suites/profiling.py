@@ -1,4 +1,4 @@
-"""What profiling costs a program: it runs bare, with its scopes recorded, and with each sampler.
+"""What profiling costs a program: it runs bare, with its scopes recorded, and with each sampler or with memory traced.
 
 The program is named by a variable, which `workbench.bench.profiling_cost` sets. What is timed is the program's own wall
 time, from its start to its end, without the time that it waits for py-spy: the interpreter's start is in it for every
@@ -28,9 +28,7 @@ def __getattr__(name: str) -> Suite:
         raise AttributeError(name)
     asked = asked_program()
     program = {"program": list(asked.program), "rate": asked.rate, "native": asked.native}
-    variants = {
-        way.name: {"way": way.name, **program} for way in WAYS.values() if asked.native or not way.native
-    }
+    variants = {way.name: {"way": way.name, **program} for way in asked.ways()}
     made = Suite("profiling", baseline=BARE, variants=variants)
     made.workload(set_up)
     return made

@@ -25,7 +25,7 @@ STEADY = 0.02
 """Part of a mean by which it may be off without its interval being shown."""
 MIN_NEAR = 0.9
 """Of the peak: a snapshot with less is said to be of less."""
-NOT_SEEN = "Not seen: memory of C libraries, of GPUs, and of mapped files."
+NOT_SEEN = "Not seen: memory of C libraries, GPUs and mapped files, and what packages allocate when they are imported."
 SHARED = "*"
 SHARED_WORDS = f"{SHARED} Other threads or tasks had scopes open: bytes of theirs are in net and per call."
 SCOPE_HEADS = ("net", "per call", "peak", "held at end", "calls")

@@ -183,7 +183,8 @@ def headline(shown: RunOverview) -> str:
     run = shown.run
     words = [took(run)]
     if run.allocations is not None:
-        words.append("memory traced: these are not the program's own times")
+        longer = f", which makes it {run.cost.times} as long" if run.cost and run.cost.times else ""
+        words.append(f"memory traced{longer}: these are not the program's own times")
     if run.returncode:
         words.append(f"exit code {run.returncode}")
     if shown.found.samples:

@@ -1169,6 +1169,10 @@ static PyMethodDef module_methods[] = {
      "counted($module, run, loops, /)\n--\n\nCall a function so often and let callgrind count that; return its last result."},
     {"toggle_counting", toggle_counting, METH_NOARGS,
      "toggle_counting($module, /)\n--\n\nLet callgrind pause its count, or go on."},
+    {"trace_without_imports", trace_without_imports, METH_VARARGS,
+     "trace_without_imports($module, trace, exec, places, /)\n--\n\nStart tracemalloc by a call; it passes by what installed packages allocate while they are imported."},
+    {"run_imported", (PyCFunction)(void (*)(void))run_imported, METH_FASTCALL,
+     "run_imported($module, code, globals, /)\n--\n\nRun a module's code, as exec does, and trace it if it is the program's own."},
     {NULL, NULL, 0, NULL},
 };
 
