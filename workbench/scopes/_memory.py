@@ -18,7 +18,7 @@ from workbench.scopes import _python, layout
 from workbench.scopes._traces import SnapshotWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from workbench.scopes._python import RecorderOwner, RecorderTrack, _OpenScope, scope
     from workbench.scopes._traces import Log
@@ -59,25 +59,34 @@ class MemoryRecorder(_python.Recorder):
 
     def enter(self, opened: scope, frame: Any) -> _OpenScope | None:
         """Open a scope on the current track; see `_python.Recorder.enter`."""
-        with self._lock:
-            before = self._read()
-            level = super().enter(opened, frame)
-            if level is not None:
-                self._of_level[level] = memory = _OpenMemory(before)
-                self._open.append(memory)
-            self._go_on(before)
+        passed = TRACER.pass_by(True)
+        try:
+            with self._lock:
+                before = self._read()
+                level = super().enter(opened, frame)
+                if level is not None:
+                    self._of_level[level] = memory = _OpenMemory(before)
+                    self._open.append(memory)
+                self._go_on(before)
+        finally:
+            TRACER.pass_by(passed)
         return level
 
     def leave(self, opened: scope, frame: Any) -> None:
         """Close a scope; see `_python.Recorder.leave`."""
-        with self._lock:
-            before = self._read()
-            super().leave(opened, frame)
-            self._go_on(before)
-            # What a snapshot leaves are lists of free objects, which the program uses up: they count as its own.
-            if self.snapshots is not None:
-                self.snapshots.consider(before, self.peak, is_outside=not self._open)
-                TRACER.reset()
+        passed = TRACER.pass_by(True)
+        try:
+            with self._lock:
+                before = self._read()
+                super().leave(opened, frame)
+                self._go_on(before)
+                if self.snapshots is not None:
+                    # It leaves lists of free objects, which the program uses up: they count as its own.
+                    TRACER.pass_by(passed)
+                    self.snapshots.consider(before, self.peak, is_outside=not self._open)
+                    TRACER.reset()
+        finally:
+            TRACER.pass_by(passed)
 
     def _close(self, track: RecorderTrack, level: _OpenScope) -> None:
         super()._close(track, level)
@@ -146,6 +155,9 @@ class Tracer:
         self._traced, self._reset = _tracemalloc.get_traced_memory, _tracemalloc.reset_peak
         self._is_on = False
         self._base = self._peak = self._unread = 0
+        self.pass_by: Callable[[bool], bool] = lambda on: False
+        """Says whether what this thread allocates is left out, and returns what was before; without the extension
+        nothing is left out."""
 
     def begin(self) -> None:
         """Trace from now on. The program finds it as it would without us: on where PYTHONTRACEMALLOC is set."""
@@ -178,6 +190,7 @@ class Tracer:
         places = (*(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist")), _PYTHON, _WORKBENCH)
         _native.trace_without_imports(lambda: self._start(frames), exec, places)
         system.exec = _native.run_imported
+        self.pass_by = _native.pass_tracing
 
     def read(self) -> tuple[int, int]:
         """Return traced memory and its peak since `reset`, in bytes."""

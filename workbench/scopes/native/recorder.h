@@ -161,6 +161,7 @@ PyObject *on_valgrind(PyObject *module, PyObject *none);
 PyObject *counted(PyObject *module, PyObject *args);
 PyObject *toggle_counting(PyObject *module, PyObject *none);
 PyObject *trace_without_imports(PyObject *module, PyObject *args);
+PyObject *pass_tracing(PyObject *module, PyObject *on);
 PyObject *run_imported(PyObject *module, PyObject *const *args, Py_ssize_t count);
 
 #endif

@@ -1173,6 +1173,8 @@ static PyMethodDef module_methods[] = {
      "trace_without_imports($module, trace, exec, places, /)\n--\n\nStart tracemalloc by a call; it passes by what installed packages allocate while they are imported."},
     {"run_imported", (PyCFunction)(void (*)(void))run_imported, METH_FASTCALL,
      "run_imported($module, code, globals, /)\n--\n\nRun a module's code, as exec does, and trace it if it is the program's own."},
+    {"pass_tracing", pass_tracing, METH_O,
+     "pass_tracing($module, on, /)\n--\n\nLet tracemalloc pass by what this thread allocates, or not; return what was before."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,30 +1,30 @@
-/* What installed packages allocate while they are imported is not traced.
+/* What installed packages allocate while they are imported is not traced, nor what the recorder allocates.
 
    The stacks of imports are deep, and tracemalloc looks up the line of each of their frames: it takes microseconds for
-   each of a million allocations. So our allocators stand before its own, and pass it by on a thread that imports. */
+   each of a million allocations. So our allocators stand before its own, and pass it by on a thread that says so. */
 
 #include "recorder.h"
 
 enum { DOMAINS = 3 };
 static PyMemAllocatorEx untraced[DOMAINS], traced[DOMAINS];
-static _Thread_local int imports;
+static _Thread_local int is_untraced;
 static PyObject *run_code, *places;
 
 #define OF(allocators) (&(allocators)[(intptr_t)domain])
 
 static void *allocate(void *domain, size_t size) {
-    PyMemAllocatorEx *to = imports ? OF(untraced) : OF(traced);
+    PyMemAllocatorEx *to = is_untraced ? OF(untraced) : OF(traced);
     return to->malloc(to->ctx, size);
 }
 
 static void *allocate_zeros(void *domain, size_t count, size_t size) {
-    PyMemAllocatorEx *to = imports ? OF(untraced) : OF(traced);
+    PyMemAllocatorEx *to = is_untraced ? OF(untraced) : OF(traced);
     return to->calloc(to->ctx, count, size);
 }
 
 static void *resize(void *domain, void *block, size_t size) {
     PyMemAllocatorEx *to = OF(traced);
-    if (imports) {
+    if (is_untraced) {
         if (block != NULL) PyTraceMalloc_Untrack(0, (uintptr_t)block);
         to = OF(untraced);
     }
@@ -52,6 +52,13 @@ PyObject *trace_without_imports(PyObject *module, PyObject *args) {
     return done;
 }
 
+PyObject *pass_tracing(PyObject *module, PyObject *on) {
+    int before = is_untraced;
+    (void)module;
+    is_untraced = Py_IsTrue(on);
+    return PyBool_FromLong(before);
+}
+
 /* Return whether a module's code is of an installed package; -1 with an exception. */
 static int is_installed(PyObject *code) {
     PyObject *file = ((PyCodeObject *)code)->co_filename;
@@ -64,12 +71,12 @@ static int is_installed(PyObject *code) {
 
 /* In place of `exec` in the import system. From C: tracebacks have no frame of it. */
 PyObject *run_imported(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    int before = imports, installed = 0;
+    int before = is_untraced, installed = 0;
     (void)module;
     if (run_code == NULL) return PyErr_Format(PyExc_RuntimeError, "memory is not traced");
     if (count > 0 && PyCode_Check(args[0]) && (installed = is_installed(args[0])) < 0) return NULL;
-    imports = installed;
+    is_untraced = installed;
     PyObject *result = PyObject_Vectorcall(run_code, args, (size_t)count, NULL);
-    imports = before;
+    is_untraced = before;
     return result;
 }
