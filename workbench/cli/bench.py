@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.bench.design.axes import FULL, PLANS
-from workbench.cli._progress import Advance, progress, say
+from workbench.cli._progress import Advance, progress, say, terminal_width
 from workbench.cli._settings import HELP
 
 if TYPE_CHECKING:  # they bring NumPy, which --help does not need
@@ -241,7 +242,7 @@ def tell(results: Results, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(analysis.to_json() | {"page": str(page)}, indent=1, allow_nan=False))
         return code
-    for line in as_text(analysis):
+    for line in as_text(analysis, terminal_width(sys.stdout)):
         click.echo(line)
     if results.plan is not None:
         click.echo(f"plan: {results.plan.rounds} rounds: {results.plan.why}")

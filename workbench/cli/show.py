@@ -81,5 +81,6 @@ def _show_experiment(path: Path, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(analysis.to_json(), indent=1, allow_nan=False))
         return
-    for line in experiment_markdown(analysis) if form == "markdown" else as_text(analysis):
+    width = terminal_width(sys.stdout)
+    for line in experiment_markdown(analysis) if form == "markdown" else as_text(analysis, width):
         click.echo(line)

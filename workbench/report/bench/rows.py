@@ -35,6 +35,7 @@ QUALITY_WORDS = {
     "not worse": "error not worse",
     "inconclusive": "error inconclusive",
 }
+GAP = "  "
 HEADS = ("verdict", "variant", "time", "speed", "instructions", "error", "memory", "needs")
 """Heads of the table in the terminal."""
 
@@ -183,12 +184,28 @@ def round_seconds(results: Results) -> list[float]:
     return list(took.values())
 
 
-def as_text(analysis: Analysis) -> list[str]:
-    """Return an experiment for a terminal: an aligned table, then what it is to be read with."""
-    table = filled([HEADS, *map(cells, rows_of(analysis))])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
-    return [*lines, *notes_of(analysis)]
+def as_text(analysis: Analysis, width: int | None = None) -> list[str]:
+    """Return an experiment for a terminal: an aligned table, then what it is to be read with.
+
+    A table wider than `width` columns is broken into several below each other, each with the variants.
+    """
+    columns = list(zip(*filled([HEADS, *map(cells, rows_of(analysis))]), strict=True))
+    parts = [[columns[0], columns[1]]]
+    for column in columns[2:]:
+        if width is not None and _wide([*parts[-1], column]) > width:
+            parts.append([columns[1]])
+        parts[-1].append(column)
+    lines = [line for part in parts for line in ("", *_aligned(part))]
+    return [*lines[1:], *notes_of(analysis)]
+
+
+def _wide(columns: Sequence[Sequence[str]]) -> int:
+    return sum(max(map(len, column)) for column in columns) + len(GAP) * (len(columns) - 1)
+
+
+def _aligned(columns: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in columns]
+    return [GAP.join(map(str.ljust, row, widths)).rstrip() for row in zip(*columns, strict=True)]
 
 
 def filled(table: Sequence[Sequence[str]]) -> list[list[str]]:
