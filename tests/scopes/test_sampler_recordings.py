@@ -41,25 +41,45 @@ def test_a_recording_after_one_that_was_full(run, tmp_path, when_full):
 
 
 NEWEST = """
-import time
+import os, threading, time
 from workbench import record, scope
 
+def asleep():
+    with scope("sleep"):
+        done.wait()
+
+done = threading.Event()
 with record("recording", max_bytes=1 << 20, when_full="newest"):
-    end = time.perf_counter() + 2
+    thread = threading.Thread(target=asleep, name="asleep")
+    thread.start()
+    end = time.perf_counter() + 3
     while time.perf_counter() < end:
         with scope("step"): pass
+    gone = [line.split() for line in open("/proc/self/maps") if "(deleted)" in line and ".wblog" in line]
+    print(sum(os.stat(f"/proc/self/map_files/{each[0]}").st_blocks for each in gone), len(gone))
+    done.set()
+    thread.join()
 """
 
 
-def test_readings_where_the_newest_is_kept(run, tmp_path):
-    """What the system counted is there until the end, though the log no longer has its beginning."""
-    assert run(NEWEST, WORKBENCH_SAMPLE="1000").returncode == 0
+def test_the_newest_is_kept(run, tmp_path):
+    """Other segments take all the room, and yet samples and readings go on to the end, also of a thread that sleeps."""
+    done = run(NEWEST, WORKBENCH_SAMPLE="1000,native")
+    assert (done.returncode, done.stderr) == (0, "")
+    taken, deleted = map(int, done.stdout.split())
+    assert deleted > 1
+    assert taken <= 64  # of 512 bytes: what is deleted takes no room on the disk
     profile = read_recording(tmp_path / "recording")
-    (main,) = [track for track in profile.tracks if track.name == "MainThread"]
+    tracks = {track.name: track for track in profile.tracks}
+    assert len(tracks["MainThread"].spans) < 1_000_000
+    end = tracks["MainThread"].spans.end_ns[-1]
+    for track in (tracks["MainThread"], tracks["asleep"]):
+        samples = track.samples
+        assert samples.at_ns[-1] + samples.weight_ns[-1] >= end - 0.2e9
+        assert samples.weight_ns.sum() >= 0.1e9
     (counted,) = profile.resources
     counted.check()
-    assert len(main.spans) < 1_000_000
-    assert counted.at_ns[-1] >= main.spans.end_ns[-1] - 0.2e9
+    assert counted.at_ns[-1] >= end - 0.2e9
     assert counted.resident_bytes[-1] > 1 << 20
 
 

@@ -36,6 +36,8 @@ FIRST_SEGMENT = 1 << 13
 TEXT_CHUNK = 1 << 11
 """Bytes of a chunk of texts: with the first events, half of the first segment."""
 MAX_SEGMENT_BYTES = 1 << 24
+SAMPLES_PART = 8
+"""Where the newest is kept and samples are taken, events leave them at least one part in so many of the room."""
 MAX_TEXT_BYTES = 1 << 14
 _FIRST_FREE = 3
 """The first descriptor after the standard streams."""
@@ -195,14 +197,16 @@ class LogWriter:
             return
         segments = self._all_segments()
         excess = sum(bytes_ for _, _, bytes_ in segments) + size - self.limits.max_bytes
-        if excess <= 0:
-            return
         if self.limits.when_full == "newest":
+            sampled = [bytes_ for _, name, bytes_ in segments if _is_of_samples(name)]
+            left = self.limits.max_bytes // SAMPLES_PART - sum(sampled)
+            excess += (kept_free := max(0, left) if sampled else 0)
             # The newest events of each process stay, as do names, tracks and open scopes.
             newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if _is_of_events(name)}
             for _, name, bytes_ in sorted(segments):
                 if excess > 0 and _is_of_events(name) and name not in newest.values():
                     excess -= self._delete_events(name, bytes_)
+            excess -= kept_free
         if excess > 0:
             raise FullError(f"the recording has reached max_bytes={self.limits.max_bytes}")
 
@@ -295,6 +299,10 @@ def _allocate(handle: int, size: int) -> None:
 
 def _is_of_events(name: str) -> bool:
     return name.rpartition("-")[2].startswith("e")  # the part before may have an e of its own
+
+
+def _is_of_samples(name: str) -> bool:
+    return name.rpartition("-")[2].startswith("s")
 
 
 def _populate(segment: Buffer, start: int, stop: int) -> None:

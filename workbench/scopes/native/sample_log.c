@@ -44,7 +44,7 @@ static int keep_newest, failure;
 static uint64_t *status_at;
 static uint32_t modules_logged;
 static char *reading_at; /* room for the next reading of what the system counts */
-static uint32_t readings_left, readings_made;
+static uint32_t readings_left, readings_made, readings_in; /* of the chunk; the segment that it is in */
 Status status;
 
 int log_error(void) { return failure; }
@@ -71,14 +71,29 @@ static uint64_t bytes_in_folder(void) {
     return sum;
 }
 
-static int make_way(size_t size) {
-    while (bytes_in_folder() + size > max_bytes) {
-        if (!keep_newest || oldest + 1 >= segment_count) return 0;
-        char path[PATH_MAX + 32];
-        segment_path(path, oldest++); /* each is read by itself: what is left needs nothing of it */
-        unlink(path);
+static Segment *segment(uint32_t number) { return &segments[number % MAX_SEGMENTS]; }
+
+/* Return how large a new segment may be, from `least` to `size`; 0: the recording is full.
+
+   Where the newest is kept, other segments take what room there is. Then this process's own older ones make way, and the
+   new one is smaller; or there is a little more than the limit. */
+static size_t room_for(size_t size, size_t least) {
+    while (bytes_in_folder() + size > max_bytes || segment_count - oldest == MAX_SEGMENTS) {
+        if (!keep_newest) return 0;
+        if (oldest + 1 < segment_count) {
+            char path[PATH_MAX + 32];
+            if (oldest == readings_in) readings_left = 0;
+            segment_path(path, oldest); /* each is read by itself: what is left needs nothing of it */
+            unlink(path);
+            /* A thread may be writing there: it stays mapped, without what it takes on the disk. */
+            madvise(segment(oldest)->bytes, segment(oldest)->size, MADV_REMOVE);
+            __atomic_store_n(&oldest, oldest + 1, __ATOMIC_RELEASE);
+        } else {
+            size = (size / 2) & ~(size_t)4095;
+            if (size < least) return least;
+        }
     }
-    return 1;
+    return size;
 }
 
 /* Descriptors 0 to 2 may be closed: what the program writes there must not go into this file. */
@@ -93,10 +108,10 @@ static int open_above_streams(const char *path) {
     return file;
 }
 
-static int new_segment(size_t size) {
+static int new_segment(size_t size, size_t least) {
     char path[PATH_MAX + 32];
     struct timespec wall;
-    if (segment_count == MAX_SEGMENTS || !make_way(size)) {
+    if ((size = room_for(size, least)) == 0) {
         failure = EFBIG;
         return 0;
     }
@@ -126,7 +141,8 @@ static int new_segment(size_t size) {
     memcpy(bytes + 48, &wall_ns, 8);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     memcpy(bytes, header, 8);
-    segments[segment_count] = (Segment){bytes, size, HEADER_SIZE};
+    if (segment_count >= MAX_SEGMENTS) munmap(segment(segment_count)->bytes, segment(segment_count)->size); /* gone long since */
+    *segment(segment_count) = (Segment){bytes, size, HEADER_SIZE};
     __atomic_store_n(&segment_count, segment_count + 1, __ATOMIC_RELEASE);
     return 1;
 }
@@ -134,11 +150,11 @@ static int new_segment(size_t size) {
 /* Room for a chunk's content in the newest segment; NULL: there is none there. */
 static char *chunk_here(uint32_t kind, uint64_t number, size_t size) {
     if (segment_count == 0) return NULL;
-    Segment *segment = &segments[segment_count - 1];
+    Segment *newest = segment(segment_count - 1);
     uint32_t whole = (uint32_t)(CHUNK_HEADER + size);
-    if (segment->size - segment->used < whole) return NULL;
-    char *at = segment->bytes + segment->used;
-    segment->used += whole;
+    if (newest->size - newest->used < whole) return NULL;
+    char *at = newest->bytes + newest->used;
+    newest->used += whole;
     memcpy(at + 4, &kind, 4);
     memcpy(at + 8, &number, 8);
     __atomic_store_n((uint32_t *)(void *)at, whole, __ATOMIC_RELEASE);
@@ -146,11 +162,13 @@ static char *chunk_here(uint32_t kind, uint64_t number, size_t size) {
 }
 
 static void begin_segment(size_t wanted) {
-    size_t last = segment_count ? segments[segment_count - 1].size : FIRST_SEGMENT / 4;
+    size_t last = segment_count ? segment(segment_count - 1)->size : FIRST_SEGMENT / 4;
     size_t size = 4 * last < LARGEST_SEGMENT ? 4 * last : LARGEST_SEGMENT;
-    if (size > max_bytes >> 4 && max_bytes >> 4 > FIRST_SEGMENT) size = (max_bytes >> 4) & ~(size_t)4095;
-    while (size < HEADER_SIZE + 512 + wanted + 2 * CHUNK_HEADER) size *= 2;
-    if (!new_segment(size)) return;
+    size_t largest = max_bytes >> 6 > FIRST_SEGMENT ? (max_bytes >> 6) & ~(size_t)4095 : FIRST_SEGMENT;
+    if (size > largest) size = largest;
+    size_t least = (HEADER_SIZE + 512 + wanted + 2 * CHUNK_HEADER + 4095) & ~(size_t)4095;
+    while (size < least) size *= 2;
+    if (!new_segment(size, least)) return;
     status_at = (uint64_t *)(void *)chunk_here(CHUNK_STATUS, 0, sizeof(Status));
     log_status();
     modules_logged = 0;
@@ -178,6 +196,7 @@ void log_reading(const uint64_t *values) {
         reading_at = chunk(CHUNK_READINGS, 0, wanted * size);
         if (reading_at == NULL) return;
         readings_left = readings_made = wanted;
+        readings_in = segment_count - 1;
     }
     memcpy(reading_at + 8, values + 1, size - 8);
     __atomic_store_n((uint64_t *)(void *)reading_at, values[0], __ATOMIC_RELEASE);
@@ -243,14 +262,16 @@ void log_close(int stopped) {
     uint64_t now = system_ns();
     uint32_t why = (uint32_t)stopped;
     char path[PATH_MAX + 32];
-    for (uint32_t i = 0; i < segment_count; i++) {
-        uint64_t used = segments[i].used;
-        memcpy(segments[i].bytes + 16, &used, 8);
-        memcpy(segments[i].bytes + 36, &why, 4);
-        memcpy(segments[i].bytes + 56, &now, 8);
-        munmap(segments[i].bytes, segments[i].size);
+    for (uint32_t i = segment_count > MAX_SEGMENTS ? segment_count - MAX_SEGMENTS : 0; i < segment_count; i++) {
+        uint64_t used = segment(i)->used;
+        if (i >= oldest) {
+            memcpy(segment(i)->bytes + 16, &used, 8);
+            memcpy(segment(i)->bytes + 36, &why, 4);
+            memcpy(segment(i)->bytes + 56, &now, 8);
+        }
+        munmap(segment(i)->bytes, segment(i)->size);
         segment_path(path, i);
-        if (truncate(path, (off_t)used) != 0) continue; /* it is longer than need be, or gone */
+        if (i < oldest || truncate(path, (off_t)used) != 0) continue; /* it is gone, or longer than need be */
     }
     segment_count = readings_left = 0;
     status_at = NULL;
@@ -265,9 +286,12 @@ static inline void put(char *at, uint32_t type, uint32_t small, uint32_t number,
     __atomic_store_n((uint32_t *)(void *)at, type | small << 4 | number << 8, __ATOMIC_RELEASE);
 }
 
+/* Whether a segment, by its number from 1, has made way for newer ones. */
+static int is_gone(uint32_t number) { return number != 0 && number <= __atomic_load_n(&oldest, __ATOMIC_ACQUIRE); }
+
 /* Room for so many bytes and the reserve; moves to the spare chunk. Where that is in another segment `moved` is set. */
 static char *take_room(Writer *writer, size_t size, int *moved) {
-    if ((size_t)(writer->room.end - writer->room.next) < size + RESERVE) {
+    if ((size_t)(writer->room.end - writer->room.next) < size + RESERVE || is_gone(writer->room.segment)) {
         if (writer->spare.segment == 0 || (size_t)(writer->spare.end - writer->spare.next) < size + RESERVE) {
             if (size + RESERVE > writer->wants) writer->wants = (uint32_t)(size + RESERVE);
             return NULL;
@@ -465,13 +489,16 @@ int writer_write(Writer *writer, Scratch *scratch, const Moment *moment, int in_
     return 1;
 }
 
+uint32_t *writer_ticks(const Writer *writer) { return is_gone(writer->segment) ? NULL : writer->ticks; }
+
 int writer_provide(Writer *writer) {
     if (failure) return 0;
     size_t left = (size_t)(writer->room.end - writer->room.next);
-    if (writer->room.segment != 0 && !writer->wants && left >= LOW_ROOM) return 1;
-    if (writer->spare.segment != 0 && (!writer->wants || (size_t)(writer->spare.end - writer->spare.next) >= writer->wants)) return 1;
+    if (writer->room.segment != 0 && !is_gone(writer->room.segment) && !writer->wants && left >= LOW_ROOM) return 1;
+    if (writer->spare.segment != 0 && !is_gone(writer->spare.segment) && (!writer->wants || (size_t)(writer->spare.end - writer->spare.next) >= writer->wants)) return 1;
     uint32_t size = writer->chunk_size ? 2 * writer->chunk_size : FIRST_CHUNK;
     if (size > LARGEST_CHUNK) size = LARGEST_CHUNK;
+    if (size > max_bytes >> 8) size = max_bytes >> 8 > FIRST_CHUNK ? (uint32_t)(max_bytes >> 8) & ~15u : FIRST_CHUNK;
     if (size < writer->wants + LOW_ROOM) size = (writer->wants + LOW_ROOM + 15) & ~15u;
     char *at = chunk(CHUNK_SAMPLES, writer->number, size);
     if (at == NULL) return 0;

@@ -397,14 +397,15 @@ static void sample_unknown(Sampled *thread, uint64_t cpu, uint64_t until) {
 static void count_asleep(Sampled *thread, uint64_t until) {
     if (until <= thread->counted) return;
     uint64_t ticks = until - thread->counted;
-    __atomic_store_n(thread->writer.ticks, *thread->writer.ticks + (uint32_t)ticks, __ATOMIC_RELAXED);
+    uint32_t *counted = thread->writer.ticks;
+    __atomic_store_n(counted, *counted + (uint32_t)ticks, __ATOMIC_RELAXED);
     thread->counted = until;
     add(&status.samples, ticks);
 }
 
 /* Ticks that no sample stands for yet, when a thread or sampling ends. */
 static void settle(Sampled *thread, uint64_t until) {
-    if (thread->writer.ticks != NULL) count_asleep(thread, until);
+    if (writer_ticks(&thread->writer) != NULL) count_asleep(thread, until);
     else if (thread->counted < until && writer_provide(&thread->writer)) sample_unknown(thread, thread->writer.cpu, until);
 }
 
@@ -443,7 +444,7 @@ static void tick_thread(Sampled *thread, unsigned index) {
         return;
     }
     if (thread->counted >= tick_count) return; /* its handler was late, and has this tick already */
-    if (thread->writer.ticks != NULL && (!thread->cut_at || thread->cut_at == modules_generation)) {
+    if (writer_ticks(&thread->writer) != NULL && (!thread->cut_at || thread->cut_at == modules_generation)) {
         if (thread->cpu == cpu) {
             count_asleep(thread, tick_count);
             return;

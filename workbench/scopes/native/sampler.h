@@ -240,7 +240,7 @@ typedef struct {
     uint32_t epoch, nodes, codes;
     uint64_t time, cpu;       /* of its last sample */
     uint32_t track;
-    uint32_t *ticks;          /* where a sleeping thread's ticks are counted in place; NULL: it is not asleep */
+    uint32_t *ticks;          /* see `writer_ticks`; NULL: it is not asleep */
     NodeSlot *node_slots;
     CodeSlot *code_slots;
     LastItem *last;           /* the stack of its last sample, outermost first, in this epoch */
@@ -257,6 +257,7 @@ enum { STATE_UNKNOWN, STATE_PYTHON, STATE_NATIVE, STATE_WAITS_FOR_LOCK, STATE_WA
 
 /* Write a sample, with the frames in `scratch` or, where that is NULL, without. 0: there was no room for it. */
 int writer_write(Writer *writer, Scratch *scratch, const Moment *moment, int in_place);
+uint32_t *writer_ticks(const Writer *writer); /* where to count a sleeping thread's ticks in place; NULL: nowhere */
 int writer_provide(Writer *writer);   /* by the helper: see to room; 0: the log is full or failed */
 int log_open(const char *prefix, const char *header, size_t header_size, uint64_t max_bytes, int keep_newest);
 void log_modules(const Modules *modules);
