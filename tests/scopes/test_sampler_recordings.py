@@ -50,13 +50,14 @@ def asleep():
 
 for name in "abc":
     done = threading.Event()
-    with record(name, max_bytes=1 << 20, when_full="newest"):
+    with record(name, max_bytes=1 << 21, when_full="newest"):
         thread = threading.Thread(target=asleep, name="asleep")
         thread.start()
-        end = time.perf_counter() + 1.5
-        while time.perf_counter() < end:
-            with scope("step"): pass
-        gone = [line.split() for line in open("/proc/self/maps") if "(deleted)" in line and ".wblog" in line]
+        end, gone = time.perf_counter() + 20, []
+        while len(gone) < 2 and time.perf_counter() < end:
+            for _ in range(10_000):
+                with scope("step"): pass
+            gone = [line.split() for line in open("/proc/self/maps") if "(deleted)" in line and "-s" in line]
         print(sum(os.stat(f"/proc/self/map_files/{each[0]}").st_blocks for each in gone), len(gone))
         done.set()
         thread.join()
@@ -65,25 +66,22 @@ for name in "abc":
 
 def test_the_newest_is_kept(run, tmp_path):
     """Other segments take all the room, and yet samples and readings go on to the end, also of a thread that sleeps."""
-    done = run(NEWEST, WORKBENCH_SAMPLE="1000,native")
+    done = run(NEWEST, WORKBENCH_SAMPLE="4000,native")
     assert (done.returncode, done.stderr) == (0, "")
     for line in done.stdout.splitlines():
         taken, deleted = map(int, line.split())
         assert deleted > 1
         assert taken <= 64  # of 512 bytes: what is deleted takes no room on the disk
-    asleep = 0
+    asleep = readings = 0
     for name in "abc":
         profile = read_recording(tmp_path / name)
         tracks = {track.name: track for track in profile.tracks}
         spans, end = tracks["MainThread"].spans, tracks["MainThread"].spans.end_ns[-1]
-        assert len(spans) < 100_000
+        assert len(spans) < 100_000  # others have been deleted
         assert goes_on(tracks["MainThread"].samples, end)
         asleep += goes_on(tracks["asleep"].samples, end)
-        (counted,) = profile.resources
-        counted.check()
-        assert counted.at_ns[-1] >= end - 0.2e9
-        assert counted.resident_bytes[-1] > 1 << 20
-    assert asleep >= 2  # the last tick may delete what there was of it
+        readings += any(counted.at_ns[-1] >= end - 0.2e9 for counted in profile.resources)
+    assert min(asleep, readings) > 0  # the last segment to begin may delete what there was
 
 
 def goes_on(samples, end_ns):
