@@ -100,6 +100,19 @@ def test_one_variant_agrees_with_itself_and_more_work_is_found(
 
 
 @needs_valgrind
+def test_what_was_allocated_before_changes_nothing(
+    tmp_path: Path, options: Callable[..., BenchOptions]
+) -> None:
+    """A variant's objects that its run does not use leave its count as it is."""
+    body = """
+    kept = [i * 10**9 for i in range(350 if how == "many" else 0)]
+    return Case(run=lambda: sum(i * i for i in range(20_000)), steps=lambda _: [len(kept) + 1.0])
+"""
+    results = run_suite(options(suite_of(tmp_path, "few many", body), instructions=True))
+    assert results.instruction_ratio("many") == pytest.approx(1.0, abs=0.002)
+
+
+@needs_valgrind
 def test_what_cannot_be_counted_says_why(tmp_path: Path, options: Callable[..., BenchOptions]) -> None:
     """A crash and work in other processes leave a cell empty, with the reason; the experiment is as valid as before."""
     body = """

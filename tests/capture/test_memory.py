@@ -319,6 +319,41 @@ if __name__ == "__main__":
     assert row.held_bytes == about(20 * 500_057)
 
 
+def test_scopes_that_lines_do_not_show(tmp_path: Path) -> None:
+    """What they hold is not known, and whether they leak is decided without it."""
+    found = traced(
+        "from workbench import scope\nkeep = []\n"
+        "def meth(name):\n    with scope(name):\n        keep.append(bytearray(10_000))\n"
+        "for i in range(40):\n    meth('variable name')\n"
+        "for i in range(40):\n    with scope('one line'): keep.append(bytearray(10_000))\n",
+        tmp_path,
+    )
+    for name in ("variable name", "one line"):
+        row = row_of(found, name)
+        assert (row.held_bytes, row.lines) == (None, ())
+        assert row.leak is not None
+        assert row.leak.is_leak
+    shown = run_workbench("show", "out", "--scope", "one line", cwd=tmp_path, text=True)
+    assert "variable name" not in shown.stdout
+    assert "Leak: “one line” leaves" in shown.stdout
+
+
+def test_a_child_without_an_end(tmp_path: Path) -> None:
+    """What a process held that left by os._exit is not known, and a line says of how many that is so."""
+    (tmp_path / "p.py").write_text(
+        "import os\nfrom workbench import scope\nkeep = []\n"
+        "if os.fork() == 0:\n    with scope('child'):\n        keep.append(bytearray(800_000))\n    os._exit(0)\n"
+        "os.wait()\nwith scope('parent'):\n    keep.append(bytearray(500_000))\n"
+    )
+    done = run_workbench("profile", "--memory", "--summary", "-o", "out", "p.py", cwd=tmp_path, text=True)
+    assert "no snapshot of memory was taken at the end of 1 of 2 processes" in done.stderr
+    assert "at the last snapshots of 1 of them" in done.stderr
+    found = read_run(tmp_path / "out").allocations
+    assert found is not None
+    assert row_of(found, "child").held_bytes is None
+    assert row_of(found, "parent").held_bytes == about(500_000)
+
+
 def test_imports(tmp_path: Path) -> None:
     """What a package allocates while it is imported is not counted; modules of the program are, and what they call."""
     pytest.importorskip("workbench.scopes._native")

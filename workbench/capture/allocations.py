@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.capture.attribution import attribute
+from workbench.capture.attribution import NOT_ATTRIBUTABLE, attribute
 from workbench.capture.sources import functions_in
 from workbench.eventlog.stack_shape import wrapper
 from workbench.eventlog.traces import MemorySnapshot, read_snapshots
@@ -83,7 +83,7 @@ def read_allocations(
         )
         for pid, command in commands.items()
     ]
-    scopes = () if recorded is None else scope_bytes(recorded, end, peak)
+    scopes = () if recorded is None else scope_bytes(recorded, end, peak, (NOT_ATTRIBUTABLE, OUTER_CUT))
     return Allocations(end, peak, tuple(processes), scopes, line_bytes(end, peak))
 
 

@@ -214,10 +214,10 @@ def _run(
             allocations = None
             if options.sampling.sampler == TRACEMALLOC and recorded is not None:
                 allocations = read_allocations(logs, recorded, read_file, rank=rank_of(folder))
-            if allocations is not None and not all(
-                each.is_whole for each in allocations.processes if each.pid == pid
-            ):
-                warn(CaptureWarning(WarningCode.SNAPSHOT_EARLY))
+            if allocations is not None and (early := allocations.ended_early):
+                count = len(allocations.processes)
+                which = "the program" if count == 1 else f"{early:,} of {count:,} processes"
+                warn(CaptureWarning(WarningCode.SNAPSHOT_EARLY, {"which": which}))
             for warning in () if found.profile is None else sample_warnings(found.profile, usable_cores()):
                 warn(warning)
     return Capture(

@@ -81,8 +81,8 @@ _TEXTS = {
     "{folder}` shows what their scopes record later",
     WarningCode.SCOPES_KEPT: "the scopes are recorded",
     WarningCode.SCOPES_ONLY: "only scopes are recorded",
-    WarningCode.SNAPSHOT_EARLY: "no snapshot of memory was taken at the program's end (it was killed, or left by "
-    "os._exit): lines and stacks are of an earlier moment, if there are any",
+    WarningCode.SNAPSHOT_EARLY: "no snapshot of memory was taken at the end of {which} (killed, or left by os._exit): "
+    "what it held, lines and stacks are of an earlier moment, if there are any",
     WarningCode.STILL_RECORDED: "the program is recorded until it comes to the call that ends it, and then by nobody",
     WarningCode.UNREAD: "py-spy could not read the program's stack for a part of the time (did it exec another "
     "program, or was it stopped?): samples are of the rest",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 
 from workbench.profile._record import Profile
 
@@ -76,10 +76,11 @@ class ScopeBytes:
     peak_bytes: int
     """The largest traced memory of the process while a call was open, above that at its entry; of all threads."""
     held_bytes: int | None
-    """Made in the scope, on its own thread, and alive at the last snapshot; by source lines. None: no snapshot."""
+    """Made in the scope, on its own thread, and alive at the last snapshot; by source lines. None: they do
+    not tell, or there is no snapshot."""
     held_blocks: int | None
     held_at_peak_bytes: int | None
-    """The same at the snapshots nearest the peaks; None: there is none."""
+    """The same at the snapshots nearest the peaks."""
     leak: Leak | None
     """None where there are fewer than 16 calls at whose entry and exit no other thread or task had a scope open."""
     lines: tuple[LineBytes, ...]
@@ -125,6 +126,15 @@ class Allocations:
     """In the order of their peaks, largest first."""
     lines: tuple[LineBytes, ...]
     """All lines that held memory at a snapshot, most bytes at the end first."""
+
+    @property
+    def ended_early(self) -> int:
+        """How many processes have no snapshot of their end."""
+        return sum(not process.is_whole for process in self.processes)
+
+    def within(self, names: Container[str]) -> Allocations:
+        """Return the scopes of some names alone; lines are of the whole program, and left out."""
+        return replace(self, scopes=tuple(row for row in self.scopes if row.name in names), lines=())
 
     @property
     def leaks(self) -> Sequence[ScopeBytes]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -76,19 +76,23 @@ def _lines(end: list[Held], peak: list[Held]) -> tuple[LineBytes, ...]:
     return tuple(sorted(rows, key=lambda row: (-row.end_bytes, -row.peak_bytes, row.file, row.line)))
 
 
-def scope_bytes(recorded: Profile, end: Profile | None, peak: Profile | None) -> tuple[ScopeBytes, ...]:
+def scope_bytes(
+    recorded: Profile, end: Profile | None, peak: Profile | None, unknown: Collection[Frame] = ()
+) -> tuple[ScopeBytes, ...]:
     """Return the figures of each scope that ended in a recording with traced memory, largest peaks first.
 
     Args:
         recorded: Has the spans.
         end: The last snapshots, with scopes on their stacks.
         peak: The snapshots near the peaks.
+        unknown: Frames that stand for scopes that are not known. Where a snapshot has any, or lacks a process, a scope
+            of which it has nothing may hold something.
     """
-    at_end, at_peak = _by_scope(end), _by_scope(peak)
+    at_end, at_peak = (_HeldByScope.of(profile, unknown) for profile in (end, peak))
     rows = []
     for name, processes in _calls(recorded).items():
         calls = [call for process in processes.values() for call in process]
-        ended, near = at_end.get(name, []), at_peak.get(name, [])
+        ended, near = at_end.of_scope(name, processes), at_peak.of_scope(name, processes)
         rows.append(
             ScopeBytes(
                 name,
@@ -96,11 +100,11 @@ def scope_bytes(recorded: Profile, end: Profile | None, peak: Profile | None) ->
                 int(sum(call.left.sum() for call in calls)),
                 sum(int(call.shared.sum()) for call in calls),
                 int(max(call.peak.max() for call in calls)),
-                None if end is None else sum(each.bytes for each in ended),
-                None if end is None else sum(each.blocks for each in ended),
-                None if peak is None else sum(each.bytes for each in near),
-                _leak(list(processes.values()), None if end is None else ended),
-                _lines(ended, [])[:MAX_LINES],
+                None if ended is None else sum(each.bytes for each in ended),
+                None if ended is None else sum(each.blocks for each in ended),
+                None if near is None else sum(each.bytes for each in near),
+                _leak(list(processes.values()), ended),
+                _lines(ended or [], [])[:MAX_LINES],
             )
         )
     return tuple(sorted(rows, key=lambda row: -row.peak_bytes))
@@ -116,12 +120,36 @@ def traced_peak(recorded: Profile, pid: int) -> int:
     return max(found)
 
 
-def _by_scope(profile: Profile | None) -> Mapping[str, list[Held]]:
-    """Return what each scope holds; a stack counts once for a scope that is on it twice."""
+@dataclass(frozen=True)
+class _HeldByScope:
+    """What scopes hold at snapshots; a stack counts once for a scope that is on it twice."""
+
+    found: Mapping[str, list[Held]]
+    pids: frozenset[int]
+    """Of which there are snapshots."""
+    is_sure: bool
+    """Whether they have all that a scope holds."""
+
+    @classmethod
+    def of(cls, profile: Profile | None, unknown: Collection[Frame]) -> _HeldByScope:
+        """Return what the scopes of snapshots hold."""
+        if profile is None:
+            return cls({}, frozenset(), is_sure=False)
+        pids = frozenset(track.pid for track in profile.tracks)
+        return cls(_by_scope(profile), pids, is_sure=not any(frame in profile.frames for frame in unknown))
+
+    def of_scope(self, name: str, pids: Iterable[int]) -> list[Held] | None:
+        """Return what a scope that ran in some processes holds; None: nobody knows."""
+        if name in self.found:
+            return self.found[name]
+        return [] if self.is_sure and self.pids.issuperset(pids) else None
+
+
+def _by_scope(profile: Profile) -> Mapping[str, list[Held]]:
     found: dict[str, list[Held]] = {}
     names: dict[int, set[str]] = {}
-    for each in () if profile is None else held(profile):
-        if profile is not None and each.stack not in names:
+    for each in held(profile):
+        if each.stack not in names:
             frames = [profile.frames[i] for i in profile.stacks.path(each.stack)]
             names[each.stack] = {frame.name for frame in frames if frame.kind is FrameKind.SCOPE}
         for name in names[each.stack]:

@@ -153,7 +153,7 @@ class Tracer:
     def __init__(self) -> None:
         self._start, self._stop = _tracemalloc.start, _tracemalloc.stop
         self._traced, self._reset = _tracemalloc.get_traced_memory, _tracemalloc.reset_peak
-        self._is_on = False
+        self._is_on, self._frames = False, 1
         self._base = self._peak = self._unread = 0
         self.pass_by: Callable[[bool], bool] = lambda on: False
         """Says whether what this thread allocates is left out, and returns what was before; without the extension
@@ -163,8 +163,8 @@ class Tracer:
         """Trace from now on. The program finds it as it would without us: on where PYTHONTRACEMALLOC is set."""
         if _tracemalloc.get_traced_memory is not self._traced:
             return
-        self._is_on = _tracemalloc.is_tracing()
-        frames = max(MAX_FRAMES, _tracemalloc.get_traceback_limit())
+        self._is_on, self._frames = _tracemalloc.is_tracing(), _tracemalloc.get_traceback_limit()
+        frames = max(MAX_FRAMES, self._frames)
         if self._is_on:
             self._stop()
         self._trace(frames)
@@ -172,6 +172,7 @@ class Tracer:
             "start": self._their_start,
             "stop": self._their_stop,
             "is_tracing": lambda: self._is_on,
+            "get_traceback_limit": lambda: self._frames,
             "clear_traces": self._their_clear,
             "reset_peak": self._their_reset,
             "get_traced_memory": self._their_memory,
@@ -207,7 +208,7 @@ class Tracer:
         if not 1 <= nframe <= 65535:
             raise ValueError("the number of frames must be in range [1; 65535]")
         if not self._is_on:
-            self._is_on = True
+            self._is_on, self._frames = True, nframe
             self._their_clear()
 
     def _their_stop(self) -> None:
@@ -235,6 +236,7 @@ TRACER = Tracer()
 def begin(recorder: object, log: Log) -> None:
     """Trace memory, and take snapshots for a process's part of a recording."""
     TRACER.begin()
+    TRACER.pass_by(False)  # a child may have been forked by a package that was being imported
     if isinstance(recorder, MemoryRecorder):
         recorder.snapshots = SnapshotWriter(log)
         util: Any = sys.modules.get("multiprocessing.util")

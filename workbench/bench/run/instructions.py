@@ -24,8 +24,8 @@ from workbench.outputs import OutputFolder
 TIMES_SLOWER = 5
 """A counted run may take so many times the limit of a measured one: callgrind slows it fifty times, and few runs take
 more than a tenth of their limit."""
-MAX_LOOPS = 100
-"""Executions that are counted of a case that is looped: the same number however quick the machine is."""
+LOOPS = 16
+"""Executions that are counted where any case is looped: the same number for each, however quick the machine is."""
 MAX_FUNCTIONS = 30
 """Functions that are kept of a variant: the heaviest, themselves and with what they call."""
 WITHOUT_FMA = {
@@ -102,10 +102,9 @@ def count_instructions(
 def _counted(
     results: Results, variant: str, interpreter: Interpreter, timeout_s: float, scratch: Path
 ) -> Instructions:
-    loops = results.plan.loops.get(variant, 1) if results.plan is not None else 1
-    request = RunRequest(
-        results.head.suite_source, variant, results.runs[0].seed or 0, min(loops, MAX_LOOPS), count=True
-    )
+    is_looped = results.plan is not None and max(results.plan.loops.values(), default=1) > 1
+    loops = LOOPS if is_looped else 1
+    request = RunRequest(results.head.suite_source, variant, results.runs[0].seed or 0, loops, count=True)
     found = run_process(request, TIMES_SLOWER * timeout_s, _under_callgrind(interpreter, scratch))
     line: dict[str, Any] = {
         "kind": "instructions",
@@ -131,10 +130,14 @@ def _counted(
 def _under_callgrind(interpreter: Interpreter, scratch: Path) -> Interpreter:
     """Return an interpreter whose processes callgrind runs, with one seed of hashes.
 
-    Valgrind places memory alike in each of them, so that addresses, and what is hashed by them, are alike, too.
+    Valgrind places memory alike in each of them, so that addresses, and what is hashed by them, are alike, too. Python
+    takes memory from the C library: with its own allocator, what an allocation executes depends on all that was
+    allocated before, and an import more changes a loop's count by 5 %.
     """
     words = ("--tool=callgrind", "-q", "--log-file=/dev/null", "--instr-atstart=no", "--dump-line=no")
     file = str(scratch / "callgrind").replace("%", "%%")
     prefix = ("valgrind", *words, f"--callgrind-out-file={file}.%p")
-    environment = dict(interpreter.environment) | WITHOUT_FMA | {"PYTHONHASHSEED": "0"}
+    environment = (
+        dict(interpreter.environment) | WITHOUT_FMA | {"PYTHONHASHSEED": "0", "PYTHONMALLOC": "malloc"}
+    )
     return replace(interpreter, prefix=prefix, environment=environment)

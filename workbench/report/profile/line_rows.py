@@ -25,6 +25,11 @@ MIN_SOURCE = 10
 """Columns of a terminal."""
 
 
+def rows_beside(top: int) -> int:
+    """Return how many rows a table has that stands below one of `top` rows."""
+    return min(top, max(5, top // 3))
+
+
 class LineRow(NamedTuple):
     """One of the hottest lines, as text."""
 

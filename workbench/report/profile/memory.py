@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
+from workbench.capture.attribution import NOT_ATTRIBUTABLE
 from workbench.profile import Allocations, BytesPerCall, Frame, FrameKind, LineBytes, ScopeBytes, held
-from workbench.report.profile.line_rows import NAME, source_text
+from workbench.report.profile.line_rows import NAME, rows_beside, source_text
 from workbench.report.profile.run import ProfileRun
 from workbench.text import (
     as_rough_share,
@@ -20,12 +21,12 @@ from workbench.text import (
     shown_path,
 )
 
-MAX_LEAKS, MAX_LINES = 3, 5
+MAX_LEAKS = 3
 STEADY = 0.02
 """Part of a mean by which it may be off without its interval being shown."""
 MIN_NEAR = 0.9
 """Of the peak: a snapshot with less is said to be of less."""
-NOT_SEEN = "Not seen: memory of C libraries, GPUs and mapped files, and what packages allocate when they are imported."
+NOT_SEEN = "Not seen: memory of C libraries, GPUs and mapped files, and most of what packages allocate when imported."
 SHARED = "*"
 SHARED_WORDS = f"{SHARED} Other threads or tasks had scopes open: bytes of theirs are in net and per call."
 SCOPE_HEADS = ("net", "per call", "peak", "held at end", "calls")
@@ -35,14 +36,25 @@ LINE_HEADS = ("at end", "blocks", "at peak")
 def headline(found: Allocations) -> str:
     """Return one sentence: the largest traced memory, and that at the end."""
     peaks = [process.peak_bytes for process in found.processes]
-    ends = [process.end_bytes for process in found.processes if process.end_bytes is not None]
-    at_end = "unknown at the end" if not ends else f"{as_size(sum(ends))} at the end"
+    at_end = _at_end(found)
     if len(peaks) == 1:
         return f"Traced memory: peak {as_size(peaks[0])}{_holder(found)}; {at_end}."
     return (
         f"Traced memory of {len(peaks)} processes: the largest peak {as_size(max(peaks, default=0))}, all peaks "
         f"{as_size(sum(peaks))} (not at one time), {at_end}."
     )
+
+
+def _at_end(found: Allocations) -> str:
+    """Return how much there was at the end, and of how many processes that is where it is not of all."""
+    ends = [process.end_bytes for process in found.processes if process.end_bytes is not None]
+    if not ends:
+        return "unknown at the end"
+    if not found.ended_early:
+        return f"{as_size(sum(ends))} at the end"
+    if len(found.processes) == 1:
+        return f"{as_size(ends[0])} at its last snapshot"
+    return f"{as_size(sum(ends))} at the last snapshots of {len(ends)} of them"
 
 
 def _holder(found: Allocations) -> str:
@@ -53,7 +65,7 @@ def _holder(found: Allocations) -> str:
     sizes: Counter[tuple[Frame, str]] = Counter()
     for each in held(found.peak):
         path = [found.peak.frames[i] for i in found.peak.stacks.path(each.stack)]
-        scopes = [frame.name for frame in path if frame.kind is FrameKind.SCOPE]
+        scopes = [frame.name for frame in path if frame.kind is FrameKind.SCOPE and frame != NOT_ATTRIBUTABLE]
         sizes[each.line, scopes[-1] if scopes else ""] += each.bytes
     (line, scope), size = sizes.most_common(1)[0]
     where = place(LineBytes(line.file, line.line, line.name, 0, 0, size, 0))
@@ -66,7 +78,11 @@ def _holder(found: Allocations) -> str:
 
 def leak_sentences(found: Allocations) -> list[str]:
     """Return a sentence for each of the scopes that leak most: bytes a call, and the line that holds most."""
-    return [_leak_sentence(row) for row in found.leaks[:MAX_LEAKS]]
+    sentences = [_leak_sentence(row) for row in found.leaks[:MAX_LEAKS]]
+    if others := found.leaks[MAX_LEAKS:]:
+        leak = "scope leaks" if len(others) == 1 else "scopes leak"
+        sentences.append(f"{len(others)} more {leak}: {', '.join(named(row.name) for row in others)}.")
+    return sentences
 
 
 def _leak_sentence(row: ScopeBytes) -> str:
@@ -143,7 +159,7 @@ def memory_text(run: ProfileRun, found: Allocations, top: int) -> Iterator[str]:
             yield _row(scope_cells(row), shortened(printable(row.name), NAME))
         if any(row.shared_calls for row in rows):
             yield SHARED_WORDS
-    lines = found.lines[: min(top, MAX_LINES)]
+    lines = found.lines[: rows_beside(top)]
     if lines:
         yield ""
         yield _row(LINE_HEADS, "")
@@ -167,7 +183,7 @@ def memory_markdown(run: ProfileRun, found: Allocations, top: int) -> Iterator[s
             yield f"| {for_markdown(shortened(printable(row.name), NAME))} | {cells} |"
         if any(row.shared_calls for row in rows):
             yield from ("", for_markdown(SHARED_WORDS))
-    if lines := found.lines[: min(top, MAX_LINES)]:
+    if lines := found.lines[: rows_beside(top)]:
         yield from (
             "",
             f"| line | {' | '.join(LINE_HEADS)} | source |",

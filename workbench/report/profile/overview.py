@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import wrap
 
@@ -18,7 +18,14 @@ from workbench.profile import (
     overview,
 )
 from workbench.report.profile.facts import diagnostics
-from workbench.report.profile.line_rows import NAME, column_words, line_rows, source_line, text_rows
+from workbench.report.profile.line_rows import (
+    NAME,
+    column_words,
+    line_rows,
+    rows_beside,
+    source_line,
+    text_rows,
+)
 from workbench.report.profile.memory import memory_json, memory_markdown, memory_text
 from workbench.report.profile.resources import (
     ResourceTable,
@@ -46,7 +53,6 @@ from workbench.text import (
 SCHEMA = 2
 DEFAULT_TOP = 15
 """Rows that fit a terminal beside what was typed."""
-MAX_LINES = 5
 MIN_SHARE = 0.02
 """Of all samples: functions and lines with less are left out."""
 MIN_SCOPE = 0.01
@@ -102,7 +108,8 @@ class RunOverview:
     @property
     def costs(self) -> ResourceTable:
         """What the scopes of the rows cost beside time."""
-        return resource_table(self.resources, [row.name for row in self.rows if row.scope is not None])
+        names = [row.name for row in self.rows if row.scope is not None]
+        return resource_table(self.resources, names, rows_beside(self.top))
 
 
 def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = None) -> RunOverview:
@@ -121,11 +128,14 @@ def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = 
     if scope is not None and not found.scopes:
         every = overview(run.scopes, None).scopes
         raise unknown_name("scope", scope, sorted({node.path[-1] for node in every}))
+    if scope is not None and run.allocations is not None:
+        inside = {node.path[-1] for node in found.scopes}
+        run = replace(run, allocations=run.allocations.within(inside))
     return RunOverview(
         run,
         found,
         tuple(_rows(found, top)),
-        tuple(line for line in found.lines if line.of_all.share >= MIN_SHARE)[: min(top, MAX_LINES)],
+        tuple(line for line in found.lines if line.of_all.share >= MIN_SHARE)[: rows_beside(top)],
         tuple(diagnostics(run)),
         resources_of_run(run),
         top,

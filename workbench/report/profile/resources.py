@@ -9,9 +9,6 @@ from workbench.profile import Resources, ScopeResources, scope_resources
 from workbench.report.profile.run import ProfileRun
 from workbench.text import as_amount, as_digits_give_or_take, as_size, plural
 
-MAX_SCOPES = 5
-"""Rows of the overview."""
-
 
 @dataclass(frozen=True)
 class RunResources:
@@ -38,9 +35,9 @@ def resources_of_run(run: ProfileRun) -> RunResources:
     )
 
 
-def resource_table(found: RunResources, names: Sequence[str]) -> ResourceTable:
-    """Return the rows of the first of some scopes of which anything is known."""
-    known = [name for name in dict.fromkeys(names) if name in found.scopes][:MAX_SCOPES]
+def resource_table(found: RunResources, names: Sequence[str], count: int) -> ResourceTable:
+    """Return the rows of the first of some scopes of which anything is known, so many at most."""
+    known = [name for name in dict.fromkeys(names) if name in found.scopes][:count]
     scopes = [found.scopes[name] for name in known]
     columns = {
         "CPU time": [_seconds(each.cpu_s, each.cpu_interval_s) for each in scopes],
