@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOBODY, framesOf } from "../../workbench/report/templates/callers.js";
+import { NOBODY, SCOPE, framesOf } from "../../workbench/report/templates/callers.js";
 
 const byName = ([name]) => name;
 
@@ -52,4 +52,17 @@ test("frames of one name in two files are two, where the key says so", () => {
   tree.labels[2] = ["f", "other.py", 1, 0];
   assert.equal(framesOf(tree, byName).frames.length, 2); // the root's label is one of them
   assert.equal(framesOf(tree, ([name, place]) => name + "\n" + place).frames.length, 3);
+});
+
+test("code of a function in its scope is the function's, and its edges sum up to its total", () => {
+  const tree = treeOf([[1, "main", 1], [2, "f", 2], [3, "step", 4], [4, "g", 8]]);
+  for (const label of tree.labels) if (label[0] === "step") label[2] = SCOPE;
+  const { frames, edges, index } = framesOf(tree, byName);
+  const figures = (name) => frames[index.get(name)].slice(3, 5);
+  assert.deepEqual(["main", "f", "step", "g"].map(figures), [[15, 1], [14, 6], [12, 0], [8, 8]]);
+  for (const name of ["main", "f", "step", "g"]) {
+    const [, , , total, self] = frames[index.get(name)];
+    const callees = edges[index.get(name)][1].reduce((sum, [, took]) => sum + took, 0);
+    assert.equal(self + callees, total, name);
+  }
 });

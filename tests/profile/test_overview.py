@@ -168,3 +168,19 @@ def test_one_scope() -> None:
 def test_which_code_is_the_programs_own(file: str, *, own: bool) -> None:
     """Neither what is installed nor what belongs to Python is the program's own."""
     assert is_own(file) is own
+
+
+def test_code_of_a_function_in_its_scope_is_the_functions() -> None:
+    """A sample with a scope on top is of the function that opened it; one without a function keeps the scope."""
+    found = overview(made([]), made([[MODULE, SOLVE, FIT, STEP], [FIT]]))
+    assert shares(found)["fit > step"] == {"solve": 0.5}
+    assert shares(found)["fit"] == {"fit": 0.5}
+
+
+def test_functions_without_files_are_the_programs() -> None:
+    """Folded stacks have names alone; where other functions have files, one without is named all the same."""
+    bar, foo = Frame("bar"), Frame("foo")
+    assert shares(overview(None, made([[foo, bar], [foo]])))[""] == {"bar": 0.5, "foo": 0.5}
+    found = overview(None, made([[MODULE, bar]]))
+    assert [each.name for each in found.outside] == ["<module>"]
+    assert [each.name for each in found.outside[0].parts] == ["bar"]

@@ -62,6 +62,7 @@ from workbench.profile._redact import Redaction
 from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_bytes import held, line_bytes, scope_bytes, traced_peak
+from workbench.profile._scope_code import with_functions_on_top
 from workbench.profile._scope_resources import ScopeResources, scope_resources
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
@@ -173,6 +174,7 @@ __all__ = [
     "thin",
     "time_inside",
     "traced_peak",
+    "with_functions_on_top",
     "without_samples",
     "workers_idle",
 ]

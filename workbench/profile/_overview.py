@@ -13,6 +13,7 @@ from workbench.profile._hot_lines import HotLine, LineSamples
 from workbench.profile._own_code import IMPORTING, innermost_own, is_own, package_of
 from workbench.profile._record import Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
+from workbench.profile._scope_code import with_functions_on_top
 from workbench.profile._scope_paths import ScopePaths
 from workbench.profile._scope_samples import native_name
 from workbench.profile._scope_table import wall_ns
@@ -89,9 +90,10 @@ def overview(
     nodes: tuple[ScopeNode, ...] = ()
     by_line = None
     if samples is not None:
-        counts, own = SampleCounts.of(samples, by_time=by_time), innermost_own(samples)
-        path = paths.of_stacks(samples, frozenset({FrameKind.SCOPE}))
-        functions = _functions_by_path(samples, counts, path, own)
+        placed = with_functions_on_top(samples)
+        counts, own = SampleCounts.of(placed, by_time=by_time), innermost_own(placed)
+        path = paths.of_stacks(placed, frozenset({FrameKind.SCOPE}))
+        functions = _functions_by_path(placed, counts, path, own)
         bare = counts.part(path == ROOT) if scope is None and functions[ROOT] else None
         by_line = LineSamples.of(samples, by_time=by_time)
         count = int(counts.count.sum())
@@ -218,4 +220,6 @@ def _top(frame: Frame) -> tuple[str, str]:
         return WAITING, ""
     if frame.kind is FrameKind.SCOPE:
         return frame.name, ""
-    return (frame.name, frame.file) if is_own(frame.file) else (f"{package_of(frame.file)} (Python code)", "")
+    if not frame.file or is_own(frame.file):
+        return frame.name, frame.file
+    return f"{package_of(frame.file)} (Python code)", ""

@@ -64,12 +64,18 @@ def package_of(file: str) -> str:
 def innermost_own(profile: Profile) -> NDArray[np.int64]:
     """Return (stacks,) the frame of the innermost Python function of the program's own.
 
+    Where no function has a file, as in folded stacks, nobody knows whose it is, and all count as the program's.
     `ROOT` where there is none, `IMPORTING` where it imports a module that is not the program's own.
     """
     imports = [is_import(frame.file) for frame in profile.frames]
     bodies = [is_module_body(frame.name, frame.file) for frame in profile.frames]
     runpy = [runs_modules(frame.file) for frame in profile.frames]
-    own = [frame.kind is FrameKind.PYTHON and is_own(frame.file) for frame in profile.frames]
+    python = [frame.kind is FrameKind.PYTHON for frame in profile.frames]
+    has_files = any(frame.file for frame, is_python in zip(profile.frames, python, strict=True) if is_python)
+    own = [
+        is_python and (is_own(frame.file) or not has_files)
+        for frame, is_python in zip(profile.frames, python, strict=True)
+    ]
     frames = profile.stacks.frame.tolist()
     found: list[int] = []
     for parent, frame in zip(profile.stacks.parent.tolist(), frames, strict=True):

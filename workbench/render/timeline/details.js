@@ -148,7 +148,7 @@ export function trackSummary(data, track) {
   const said = [];
   if (track.spans) said.push(track.spans.toLocaleString("en") + (track.spans === 1 ? " span" : " spans"));
   if (track.samples && !track.spans) said.push(track.samples.toLocaleString("en") + (track.samples === 1 ? " sample" : " samples"));
-  if (track.busy) said.push("busy " + (track.spans ? share(track.busy, data.total) : sampledShare(track.busy, data.total)));
+  if (track.busy) said.push(track.spans ? share(track.busy, data.total) + " in scopes" : "busy " + sampledShare(track.busy, data.total));
   if (track.leftOut) said.push(track.leftOut.toLocaleString("en") + " deeper than 1,000 left out");
   return said.join(" · ");
 }

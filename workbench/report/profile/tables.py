@@ -27,6 +27,7 @@ from workbench.profile import (
     neighbours,
     scope_costs,
     scope_table,
+    with_functions_on_top,
 )
 from workbench.render.colours import KINDS
 from workbench.report.profile.memory import memory_figures
@@ -331,6 +332,7 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
         recorded: Names of scopes that have no row, because the table of scopes has their exact times.
         by_time: Whether shares are of the time that samples stand for, and not of their number.
     """
+    profile = with_functions_on_top(profile)
     tree = aggregate(profile, of="samples")
     is_memory = profile.unit == BYTES
     number: dict[Frame, int] = {}

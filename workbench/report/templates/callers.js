@@ -2,10 +2,12 @@
 // again, for a part of the run that the reader has chosen.
 
 export const NOBODY = -1;
+export const SCOPE = 0; // the kind of frames that are scopes
 export const REST = -2; // all that are not listed
 
 // A tree has labels [name, place, kind, …] and the columns label, depth, total, self, calls, depth first; its root, at
-// 0, is no frame. `keyOf` gives labels that are one frame the same key.
+// 0, is no frame. `keyOf` gives labels that are one frame the same key. What has a scope on top, among other kinds, is
+// code of the function around it: that counts once more on top, as in `with_functions_on_top`.
 export function framesOf(tree, keyOf) {
   const index = new Map();
   const frames = [];
@@ -28,14 +30,20 @@ export function framesOf(tree, keyOf) {
     const mine = group[tree.label[i]];
     const took = tree.total[i];
     const below = depth > 0 ? path[depth - 1] : NOBODY;
-    frames[mine][4] += tree.self[i];
-    frames[mine][5] += tree.calls[i];
+    const around = frames[mine][2] === SCOPE ? path.findLast((each) => frames[each][2] !== SCOPE) : undefined;
+    const top = around === undefined ? mine : around;
+    frames[top][4] += tree.self[i];
+    frames[top][5] += tree.calls[i];
     const outer = opened[mine][opened[mine].length - 1];
     if (outer === undefined) {
       frames[mine][3] += took;
       add(callers[mine], below, took);
     } else if (outer + 1 < depth) add(callees[mine], path[outer + 1], -took); // the outer one's callee had it
     if (below !== NOBODY && below !== mine) add(callees[below], mine, took);
+    if (top !== mine) {
+      add(callees[mine], top, tree.self[i]);
+      add(callees[top], path[opened[top][opened[top].length - 1] + 1] ?? mine, -tree.self[i]); // it has that itself
+    }
     opened[mine].push(depth);
     path.push(mine);
   }

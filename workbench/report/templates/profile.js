@@ -1,14 +1,13 @@
 // The workspace of a profile page: tabs, and the one search, selection and time range that drive all of them.
 
 import { amount, html, matcher, whole } from "../../render/words.js";
-import { framesOf } from "./callers.js";
+import { SCOPE, framesOf } from "./callers.js";
 import { giveOrTake, independent, offBy } from "./digits.js";
 import { frameTable } from "./frame_table.js";
 import { costRows, costsIn } from "./scope_costs.js";
 import { figuresOfCalls, memoryRows, sampleRows, scopeRows, sidePanel } from "./side_panel.js";
 import { readAddress, writeAddress } from "./workspace_address.js";
 
-const SCOPE = 0; // the kind of frames that are scopes
 const PAUSE = 150; // ms without a further change until what is dear follows it
 
 const workspace = document.getElementById("workspace");
@@ -39,7 +38,7 @@ function begin() {
   function sourceOf(part) {
     const { source: key } = part.dataset;
     const tablePart = document.getElementById("table-" + key);
-    const keyOf = key === "scopes" ? ([name]) => name : ([name, place]) => name + "\n" + place;
+    const keyOf = key === "scopes" ? ([name]) => name : ([name, place, kind]) => [name, place, kind].join("\n"); // it works, or waits
     const data = JSON.parse(tablePart.querySelector(".data").textContent);
     for (const frame of data.frames) frame[1] = data.places[frame[1]];
     data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]).reverse()); // the first of a key counts
@@ -52,12 +51,12 @@ function begin() {
   }
 
   const current = () => sources.find(({ key }) => key === state.source) || sources[0];
-  const frameAt = (view, i) => ({ name: view.frames[i][0], place: view.frames[i][1] });
+  const frameAt = (view, i) => ({ name: view.frames[i][0], place: view.frames[i][1], kind: view.frames[i][2] });
 
   // Charts cut names that are very long, and other samplers know a scope's call sites: the name is enough there.
   function placeOf(view, source, frame) {
     if (!frame) return -1;
-    const exact = view.index.get(source.keyOf([frame.name, frame.place]));
+    const exact = view.index.get(source.keyOf([frame.name, frame.place, frame.kind]));
     if (exact !== undefined) return exact;
     const start = frame.name.endsWith("…") ? frame.name.slice(0, -1) : null;
     return view.frames.findIndex(([name, place]) => (name === frame.name || (start && name.startsWith(start))) && (!frame.place || !place || place === frame.place));
