@@ -42,6 +42,7 @@ WRONG = {
     "no such option": (("--rats", "5", "p.py"), "No such option"),
     "no such script": (("q.py",), "script q.py does not exist: name a Python file, or use -m MODULE"),
     "a folder": (("folder",), "script folder is a folder"),
+    "no seconds": (("--pid", "1", "--seconds", "nan"), "--seconds nan with --pid 1: give more than 0"),
     "suite and program": (("--suite", "reference", "p.py"), "leave out p.py"),
 }
 

@@ -113,6 +113,8 @@ def test_json_is_what_its_schema_says(folder):
     found = json.loads(show(folder, "out", "--json", "--top", "1").stdout)
     assert [each["path"] for each in found["scopes"]] == [["fit"]]
     assert len(found["lines"]) <= 1
+    assert [each["name"] for each in found["scope_resources"]] == ["fit"][: len(found["scope_resources"])]
+    assert len(found["processes"]) <= 1
     for line in found["lines"]:
         assert line["low"] <= line["share"] <= line["high"]
     profile = workbench.load(folder / "out")

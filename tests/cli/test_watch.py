@@ -144,6 +144,34 @@ def test_a_program_that_is_killed_leaves_its_last_state(tmp_path: Path) -> None:
         assert f"workbench show {tmp_path}" in text.replace("\n", "")
 
 
+def test_workers_that_were_killed_have_one_line(tmp_path: Path) -> None:
+    """However many children ended without their log, they have one line, and the open scopes are there."""
+    (tmp_path / "pool.py").write_text(
+        "import os, time\nfrom workbench import record, scope\n"
+        "with record('r'), scope('all'):\n"
+        "    for _ in range(6):\n"
+        "        if (pid := os.fork()) == 0:\n"
+        "            with scope('child'): pass\n"
+        "            os._exit(0)\n"
+        "        os.waitpid(pid, 0)\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "pool.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            done = run_workbench("watch", "--once", "r", cwd=tmp_path, text=True)
+        finally:
+            process.kill()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("without ending their log") == 1
+    assert "6 other processes were killed, or left without ending their log\n" in done.stdout
+    assert any(line.strip().startswith("all") for line in done.stdout.splitlines())
+
+
 def test_ctrl_c_ends_it_alone(tmp_path: Path) -> None:
     """Ctrl-C ends watch with 0; the program goes on."""
     with running(tmp_path, record=tmp_path / "r") as program, watching(str(tmp_path / "r")) as watch:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.profile import ROOT, Frame, LineStacks, Profile, Stacks, StackTable
-from workbench.profile.row_selection import with_stacks
-from workbench.profile.stacks import Int32
+from workbench.profile import ROOT, Profile
 
 
 @dataclass(frozen=True)
@@ -49,39 +47,3 @@ def _files(profile: Profile) -> list[str]:
             used.add(int(profile.stacks.parent[stack]))
             frames.add(int(profile.stacks.frame[stack]))
     return [profile.frames[i].file for i in sorted(frames)]
-
-
-def with_cell_names(profile: Profile, names: Mapping[str, str]) -> Profile:
-    """Return a profile in which files have other names, and IPython's name of a cell's code is `<module>`.
-
-    Invariant: tracks, times and weights of all samples, and all spans, stay.
-
-    Args:
-        profile: What to rename in.
-        names: The new name of each file to be renamed, by its own.
-    """
-    if not names:
-        return profile
-    frames, stacks, number = _renamed(profile.frames, profile.stacks, names)
-    places, line_stacks, of_line = _renamed(profile.lines.places, profile.lines.stacks, names)
-    tracks = tuple(with_stacks(track, number, of_line) for track in profile.tracks)
-    return replace(
-        profile, frames=frames, stacks=stacks, tracks=tracks, lines=LineStacks(places, line_stacks)
-    )
-
-
-def _renamed(
-    frames: Sequence[Frame], stacks: Stacks, names: Mapping[str, str]
-) -> tuple[tuple[Frame, ...], Stacks, Int32]:
-    known: dict[Frame, int] = {}
-    numbers = [known.setdefault(_named(frame, names), len(known)) for frame in frames]
-    table = StackTable()
-    number = table.add_all(stacks, numbers)
-    return tuple(known), table.stacks(), number
-
-
-def _named(frame: Frame, names: Mapping[str, str]) -> Frame:
-    name = names.get(frame.file)
-    if name is None:
-        return frame
-    return frame._replace(name="<module>" if frame.name.startswith("<cell line") else frame.name, file=name)

@@ -6,13 +6,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.capture.cells import with_cell_names
 from workbench.capture.sources import read_sources
 from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording, read_recording
 from workbench.formats.registry import read_profile
 from workbench.formats.source import source_of
-from workbench.profile import Profile
+from workbench.profile import Profile, with_file_names
 from workbench.text import plural
 
 RECORDING, SAMPLES = "recording", "samples.speedscope.json"
@@ -44,7 +43,7 @@ def load(path: str | Path, format: str | None = None) -> Profile:  # noqa: A002 
     if is_recording(path):
         return read_recording(path)
     if is_recording(path / RECORDING):
-        return _with_hint(with_cell_names(read_recording(path / RECORDING), read_sources(path).cells), path)
+        return _with_hint(with_file_names(read_recording(path / RECORDING), read_sources(path).cells), path)
     raise no_profile(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import replace
@@ -156,8 +157,10 @@ def command(
         }
         for other in (words for words, is_given in others.items() if is_given):
             raise InvalidInputError(f"--pid {pid} is of a program that runs already: leave out {other}")
-        if seconds == 0:
-            raise InvalidInputError(f"--seconds 0 with --pid {pid}: give more than 0, or leave it out")
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise InvalidInputError(
+                f"--seconds {seconds:g} with --pid {pid}: give more than 0, or leave it out"
+            )
         sys.exit(_profile_running(pid, output, sampling, seconds, source=source, summary=summary))
     if seconds is not None and suite is None:
         raise InvalidInputError(f"--seconds {seconds:g} goes with --pid or --suite alone")

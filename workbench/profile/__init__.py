@@ -32,6 +32,7 @@ from workbench.profile._facts import (
     SamplerRun,
     ScopeSite,
 )
+from workbench.profile._file_names import with_file_names, with_sent_functions
 from workbench.profile._hot_lines import HotLine, LineSamples, LineWork
 from workbench.profile._in_scopes import in_scopes, is_opened_on, scaled
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
@@ -174,7 +175,9 @@ __all__ = [
     "thin",
     "time_inside",
     "traced_peak",
+    "with_file_names",
     "with_functions_on_top",
+    "with_sent_functions",
     "without_samples",
     "workers_idle",
 ]

@@ -14,7 +14,7 @@ IMPORTING = ROOT - 1
 """In the place of a frame's number: a module that is not the program's own is imported."""
 
 _INSTALLED = re.compile(r"[/\\](?:site-packages|dist-packages)[/\\]([^/\\]+)")
-_PYTHON = re.compile(r"[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^<(?!ipython-input-)|^$")
+_PYTHON = re.compile(r"[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^<(?!ipython-input-|dynamic-code>)|^$")
 _INTERPRETER = re.compile(r"python[\d.]*(?:d|t)?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?")
 _RECORDER = re.compile(r"[/\\]workbench[/\\](?:scopes|capture)[/\\]")
 _IMPORT = re.compile(r"^<frozen importlib|[/\\]importlib[/\\]")

@@ -201,10 +201,13 @@ def _notes(state: LiveState) -> Iterator[str]:
             yield f"{name} records no more: the recording has reached its largest size"
         elif process.stopped == layout.STOPPED_BY_ERROR:
             yield f"{name} records no more, because of an error: see its standard error"
-        if process.life is Life.GONE:
-            yield f"{name} {ending(process)}, {as_age(1e9 * process.seconds)} after its log began"
-        elif process.life is Life.UNSEEN:
+        if process.life is Life.UNSEEN:
             yield f"{name} is on another machine: ages are up to the last entry of its log"
+    first, gone = state.processes[:1], [each for each in state.processes[1:] if each.life is Life.GONE]
+    for process in [each for each in first if each.life is Life.GONE] + (gone if len(gone) == 1 else []):
+        yield f"pid {process.pid} {ending(process)}, {as_age(1e9 * process.seconds)} after its log began"
+    if len(gone) > 1:
+        yield f"{len(gone):,} other processes were killed, or left without ending their log"
 
 
 def _fit(state: LiveState) -> str:

@@ -383,13 +383,17 @@ def as_json(shown: RunOverview) -> dict[str, object]:
             for line in shown.lines
         ],
         "memory": None if run.allocations is None else memory_json(run.allocations, shown.top),
-        "scope_resources": scopes_json(shown.resources, [node.path[-1] for node in shown.found.scopes]),
-        "processes": processes_json(shown.resources),
+        "scope_resources": scopes_json(shown.resources, _heaviest_names(shown.found.scopes), shown.top),
+        "processes": processes_json(shown.resources, shown.top),
         "warnings": list(shown.warnings),
     }
 
 
 _WORK_KEYS = {work: work.name.lower() for work in LineWork}
+
+
+def _heaviest_names(scopes: Sequence[ScopeNode]) -> list[str]:
+    return [node.path[-1] for node in sorted(scopes, key=lambda node: -node.total_ns)]
 
 
 def _heaviest(functions: Sequence[SampledFunction]) -> list[SampledFunction]:

@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workbench.capture.around import Code, frames_around, without_around
-from workbench.capture.cells import cells_of, with_cell_names
+from workbench.capture.cells import cells_of
 from workbench.capture.collect import collect_recording, has_spans, keep_sampler_files, rank_prefix
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions, refused_warning
@@ -35,7 +35,7 @@ from workbench.capture.samplers.in_process import why_in_process_not
 from workbench.capture.warnings import CaptureWarning, Cause, warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, without_samples
+from workbench.profile import Profile, with_file_names, without_samples
 from workbench.report.profile.files import profile_folder, write_profile_files
 from workbench.report.profile.notebook import output_html
 from workbench.report.profile.overview import as_text, overview_of
@@ -312,8 +312,8 @@ class _Block:
         profiles = [profile for profile in (recorded, found.profile) if profile is not None]
         cells = cells_of(profiles)
         names = {cell.file: cell.name for cell in cells}
-        recorded = recorded and with_cell_names(recorded, names)
-        merged = found.profile and with_cell_names(found.profile, names)
+        recorded = recorded and with_file_names(recorded, names)
+        merged = found.profile and with_file_names(found.profile, names)
         self.run.profile = merged or recorded
         capture = Capture(
             options=self._options,

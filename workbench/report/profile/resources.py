@@ -81,13 +81,13 @@ def process_line(found: RunResources) -> str:
     return f"{f'{len(each)} processes together: ' if several else ''}{', '.join(words)}"
 
 
-def scopes_json(found: RunResources, names: Sequence[str]) -> list[dict[str, object]]:
-    """Return what scopes cost, for machines."""
+def scopes_json(found: RunResources, names: Sequence[str], top: int) -> list[dict[str, object]]:
+    """Return what the first of some scopes cost, so many at most, for machines."""
 
     def seconds(value: float | None, interval: tuple[float, float]) -> dict[str, float] | None:
         return None if value is None else {"s": value, "low_s": interval[0], "high_s": interval[1]}
 
-    known = [(name, found.scopes[name]) for name in dict.fromkeys(names) if name in found.scopes]
+    known = [(name, found.scopes[name]) for name in dict.fromkeys(names) if name in found.scopes][:top]
     return [
         {
             "name": name,
@@ -100,10 +100,10 @@ def scopes_json(found: RunResources, names: Sequence[str]) -> list[dict[str, obj
     ]
 
 
-def processes_json(found: RunResources) -> list[dict[str, object]]:
-    """Return what the system counted of each process while it was sampled, for machines."""
+def processes_json(found: RunResources, top: int) -> list[dict[str, object]]:
+    """Return what the system counted of the processes with the most CPU time while they were sampled, for machines."""
     processes: list[dict[str, object]] = []
-    for one in found.processes:
+    for one in sorted(found.processes, key=lambda each: -_counted(each)["cpu_ns"])[:top]:
         counted = _counted(one)
         cpu_s = counted.pop("cpu_ns") / 1e9
         unknown = {} if _is_told(one) else {"read_bytes": None, "written_bytes": None}

@@ -13,7 +13,6 @@ from workbench.bench.profiling_cost import KnownCost, known_cost
 from workbench.capture.allocations import read_allocations
 from workbench.capture.around import without_pytest
 from workbench.capture.attribution import attribute
-from workbench.capture.cells import with_cell_names
 from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture
 from workbench.capture.samplers import PY_SPY, TRACE
@@ -29,6 +28,7 @@ from workbench.profile import (
     drop_idle,
     join,
     samples_only,
+    with_file_names,
     without_samples,
 )
 from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
@@ -168,7 +168,7 @@ def _of_folder(folder: Path) -> ProfileRun:
     scopes = samples = together = None
     copied = read_sources(folder)
     if (folder / RECORDING).is_dir():
-        together = with_cell_names(load(folder / RECORDING), copied.cells)
+        together = with_file_names(load(folder / RECORDING), copied.cells)
         together = without_pytest(together) if facts.tests else together
         scopes = _without_samples(together)
     elif (folder / SCOPES).is_file():
