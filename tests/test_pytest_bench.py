@@ -198,6 +198,7 @@ def test_what_the_fixture_refuses(pytester: pytest.Pytester, arguments: tuple[st
             "--workbench-baseline=nothing",
             "ERROR: --workbench-baseline=nothing: there is no such folder, and no git repository is here: *",
         ),
+        ("--workbench-baseline=", "ERROR: --workbench-baseline has no value: give one, or leave it out"),
         ("--workbench-budget=soon", "ERROR: --workbench-budget: 'soon' is not a time: write 90s, 5m or 1h"),
     ],
 )
@@ -208,6 +209,13 @@ def test_bad_options(pytester: pytest.Pytester, argument: str, line: str) -> Non
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines([line])
     assert "Traceback" not in done.stdout.str() + done.stderr.str()
+
+
+def test_no_rounds(pytester: pytest.Pytester) -> None:
+    """A number of rounds that cannot be meant fails the test in one line."""
+    done = run(pytester, "def test_speed(bench): bench(usual, baseline=usual, rounds=0)")
+    assert done.parseoutcomes() == {"failed": 1}
+    done.stdout.fnmatch_lines(["*rounds=0: give 1 or more, or leave it out*"])
 
 
 def test_functions_are_found_by_name() -> None:

@@ -162,6 +162,8 @@ class Bench:
         try:
             limits = Limits(fail_slower, fail_worse, fail_larger)
             _check(limits)
+            if rounds is not None and rounds < 1:
+                raise InvalidInputError(f"rounds={rounds}: give 1 or more, or leave it out")
             new = function_of(function, arguments)
             old = None if baseline is None else function_of(baseline, arguments)
             found = self._compare(name, new, old, limits, rounds)

@@ -52,7 +52,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register what the options ask for."""
-    names_baseline = config.getoption("workbench_baseline") or config.getoption("workbench_save")
+    stated = {name: config.getoption(name) for name in ("workbench_baseline", "workbench_save")}
+    for name, value in stated.items():
+        if value == "":
+            raise pytest.UsageError(f"--{name.replace('_', '-')} has no value: give one, or leave it out")
+    names_baseline = any(stated.values())
     if names_baseline and not hasattr(config, "workerinput"):
         _bench_session(config)  # what is wrong with it is said before any test runs
     folder = config.getoption("workbench_profile")

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 from importlib import resources
 
 import jsonschema
@@ -203,3 +204,23 @@ def test_bad_input_is_one_line(folder, arguments, message):
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_profile_in_which_nothing_was_recorded(tmp_path):
+    """It is shown as it was when it was made."""
+    (tmp_path / "profile.json").write_text(
+        '{"schema": 2, "program": ["p.py"], "seconds": 0.1, "samples": 0, "scopes": 0}'
+    )
+    (tmp_path / "index.html").write_text("")
+    done = run_workbench("show", tmp_path.name, cwd=tmp_path.parent, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("p.py: took 100 ms")
+    assert "Nothing was recorded" in done.stdout
+
+
+def test_the_page_of_a_profile_that_was_killed(folder, tmp_path):
+    """`report` writes the page into the folder of the recording, as `profile` would have."""
+    shutil.copytree(folder / "out" / "recording", tmp_path / "killed" / "recording")
+    done = run_workbench("report", "killed", cwd=tmp_path, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "killed" / "index.html").is_file()

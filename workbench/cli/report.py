@@ -92,7 +92,8 @@ def _runs_page(paths: tuple[Path, ...], output: Path | None) -> Path:
 
 
 def _profile_page(path: Path, output: Path | None, *, redact: bool) -> Path:
-    from workbench.capture.load import holds_profile, no_profile
+    from workbench.capture.load import RECORDING, holds_profile, no_profile
+    from workbench.eventlog import is_recording
     from workbench.report.profile.page import write_report
     from workbench.report.profile.redacted import redacted
     from workbench.report.profile.run import is_profile_folder, read_run
@@ -103,7 +104,7 @@ def _profile_page(path: Path, output: Path | None, *, redact: bool) -> Path:
         )
     if path.is_dir() and not holds_profile(path) and not is_profile_folder(path):
         raise no_profile(path)
-    if output is None and not is_profile_folder(path):
+    if output is None and not is_profile_folder(path) and not is_recording(path / RECORDING):
         raise InvalidInputError(f"name a folder for the page of {path} with -o DIR")
     if redact and (output is None or (output.exists() and output.samefile(path))):
         raise InvalidInputError(f"{path} holds what is to be redacted: name another folder with -o DIR")

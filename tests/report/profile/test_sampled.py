@@ -141,7 +141,7 @@ def test_figures_of_the_samples(capture: Capture) -> None:
     found = {figure.what: (figure.value, figure.more) for figure in figures(run_of_capture(capture))}
     assert found["samples under scopes"] == ("80", "36.9 % outside any scope; 1.5 % not attributable by line")
     assert found["limits of the sampler"][1] == (
-        "stack unknown: 6, native stack cut: 2,400, system calls interrupted: 2"
+        "stack unknown: 0, native stack cut: 2,400, system calls interrupted: 2"
     )
     assert found["cost of sampling"] == ("4 ns", "CPU time of its handlers and helper threads")
 

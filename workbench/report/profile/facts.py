@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from workbench.eventlog.stack_shape import UNKNOWN_STACK
 from workbench.profile import ROOT, Attribution, Profile, aggregate, scope_totals
 from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.tables import scopes_cost_ns
@@ -148,12 +151,21 @@ def attribution_words(found: Attribution) -> str:
     return words
 
 
+def _unknown_stacks(profile: Profile) -> int:
+    """Return how many samples have a stack that nobody knows, by the frame that stands for it in tables, too."""
+    on_top = np.array([frame == UNKNOWN_STACK for frame in profile.frames], dtype=np.bool_)[
+        profile.stacks.frame
+    ]
+    samples = [track.samples for track in profile.tracks if track.samples is not None]
+    return sum(int(each.count[(each.stack != ROOT) & on_top[each.stack]].sum()) for each in samples)
+
+
 def sampling_words(profile: Profile | None) -> str:
     """Return what the in-process sampler states of itself, over all processes; empty where it states nothing."""
-    runs = profile.recording.samplers if profile is not None else ()
-    if not runs:
+    if profile is None or not (runs := profile.recording.samplers):
         return ""
-    unknown, cut, interrupted = (
-        sum(counts) for counts in zip(*((run.unknown, run.cut, run.interrupted) for run in runs), strict=True)
+    cut, interrupted = (
+        sum(counts) for counts in zip(*((run.cut, run.interrupted) for run in runs), strict=True)
     )
+    unknown = _unknown_stacks(profile)
     return f"stack unknown: {unknown:,}, native stack cut: {cut:,}, system calls interrupted: {interrupted:,}"

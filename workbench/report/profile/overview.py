@@ -244,7 +244,7 @@ def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
     def folded(text: str) -> list[str]:
         return [text] if width is None else wrap(text, width, subsequent_indent="  ", break_long_words=False)
 
-    found = [*folded(headline(shown)), *folded(answer(shown))]
+    found = [line for words in (headline(shown), answer(shown)) if words for line in folded(words)]
     if shown.run.allocations is not None:
         for line in memory_text(shown.run, shown.run.allocations, shown.top):
             found += folded(line) if not line.startswith(" ") else [line]

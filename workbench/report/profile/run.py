@@ -157,7 +157,8 @@ def is_profile_folder(path: Path) -> bool:
     return is_of_ranks(path) or (
         (path / SUMMARY).is_file()
         and any(
-            (path / name).exists() for name in (RECORDING, SCOPES, SAMPLES, "samples.folded", "samples.svg")
+            (path / name).exists()
+            for name in (RECORDING, SCOPES, SAMPLES, "samples.folded", "samples.svg", "index.html")
         )
     )
 
@@ -189,7 +190,7 @@ def _of_folder(folder: Path) -> ProfileRun:
             attribution=samples.attribution or facts.known_attribution(),
             recording=replace(recording, samplers=recording.samplers or facts.known_samplers()),
         )
-    if scopes is None and samples is None:
+    if scopes is None and samples is None and not facts.is_empty:
         raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
     words = shlex.join(facts.program)
     cost = None

@@ -33,6 +33,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The PID of a program that ran already, and went on; None: it was started."""
     sampler: str = ""
     samples: Count = 0
+    scopes: Count | None = None
+    """How many ran; None in an earlier version."""
     sampling_failed: bool = False
     one_clock: bool = False
     warnings: list[str | dict[str, Any]] = []
@@ -46,6 +48,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the program was pytest, whose own frames are left out."""
     placement: Any = None
     """Of a version that attributed samples by time."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was recorded."""
+        return self.samples == 0 and self.scopes == 0
 
     def known_attribution(self) -> Attribution | None:
         """Return how many samples are under scopes; None where the file does not say so, or contradicts itself."""
