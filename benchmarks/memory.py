@@ -4,7 +4,7 @@
     python benchmarks/memory.py --quick             few rounds, wide intervals; writes nothing
 
 In each round a program runs alone, under Python's own tracemalloc with one frame and with 64, and under `workbench
-profile --memory`, in an order drawn for the round. It states its own time.
+profile --memory`, in an order drawn for the round. It states how long it took.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ import pytest
 
 from tests.helpers.commands import run_workbench
 from workbench.profile import Frame, ProfileBuilder, overview, with_sent_functions
-from workbench.profile._file_names import SENT
 from workbench.report.profile.run import read_run
 
+SENT = "<dynamic-code>"
+"""What cloudpickle names their file."""
 PROGRAM = """
 import time
 from joblib import Parallel, delayed
