@@ -198,13 +198,13 @@ class LogWriter:
         segments = self._all_segments()
         excess = sum(bytes_ for _, _, bytes_ in segments) + size - self.limits.max_bytes
         if self.limits.when_full == "newest":
-            sampled = [bytes_ for _, name, bytes_ in segments if _is_of_samples(name)]
+            sampled = [bytes_ for _, name, bytes_ in segments if _kind(name) == "s"]
             left = self.limits.max_bytes // SAMPLES_PART - sum(sampled)
             excess += (kept_free := max(0, left) if sampled else 0)
             # The newest events of each process stay, as do names, tracks and open scopes.
-            newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if _is_of_events(name)}
+            newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if _kind(name) == "e"}
             for _, name, bytes_ in sorted(segments):
-                if excess > 0 and _is_of_events(name) and name not in newest.values():
+                if excess > 0 and _kind(name) == "e" and name not in newest.values():
                     excess -= self._delete_events(name, bytes_)
             excess -= kept_free
         if excess > 0:
@@ -297,12 +297,9 @@ def _allocate(handle: int, size: int) -> None:
         os.ftruncate(handle, size)
 
 
-def _is_of_events(name: str) -> bool:
-    return name.rpartition("-")[2].startswith("e")  # the part before may have an e of its own
-
-
-def _is_of_samples(name: str) -> bool:
-    return name.rpartition("-")[2].startswith("s")
+def _kind(name: str) -> str:
+    """Return the letter of a segment's kind: e of events, s of samples (docs/event-log.md)."""
+    return name.rpartition("-")[2][:1]  # the part before may have such letters of its own
 
 
 def _populate(segment: Buffer, start: int, stop: int) -> None:

@@ -103,8 +103,8 @@ def scopes_json(found: RunResources, names: Sequence[str], top: int) -> list[dic
 def processes_json(found: RunResources, top: int) -> list[dict[str, object]]:
     """Return what the system counted of the processes with the most CPU time while they were sampled, for machines."""
     processes: list[dict[str, object]] = []
-    for one in sorted(found.processes, key=lambda each: -_counted(each)["cpu_ns"])[:top]:
-        counted = _counted(one)
+    busiest = [(one, _counted(one)) for one in found.processes]
+    for one, counted in sorted(busiest, key=lambda pair: -pair[1]["cpu_ns"])[:top]:
         cpu_s = counted.pop("cpu_ns") / 1e9
         unknown = {} if _is_told(one) else {"read_bytes": None, "written_bytes": None}
         processes.append(

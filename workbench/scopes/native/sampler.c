@@ -397,8 +397,7 @@ static void sample_unknown(Sampled *thread, uint64_t cpu, uint64_t until) {
 static void count_asleep(Sampled *thread, uint64_t until) {
     if (until <= thread->counted) return;
     uint64_t ticks = until - thread->counted;
-    uint32_t *counted = thread->writer.ticks;
-    __atomic_store_n(counted, *counted + (uint32_t)ticks, __ATOMIC_RELAXED);
+    __atomic_store_n(thread->writer.ticks, *thread->writer.ticks + (uint32_t)ticks, __ATOMIC_RELAXED);
     thread->counted = until;
     add(&status.samples, ticks);
 }
