@@ -128,7 +128,6 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "attribution": None,
         "sampler_runs": [],
         "one_clock": False,
-        "outside_scopes": None,
         "source": True,
         "memory": None,
         "scope_totals": [],

@@ -22,7 +22,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, ThreadState
+from workbench.profile import ROOT, WAITING_FOR_GIL, Frame, FrameKind, ProfileBuilder, ThreadState
 
 _WRAPPERS = re.compile(r"(?:^|.*[/\\])workbench[/\\]scopes[/\\]_(carry|decorate|remote|visit)\.py")
 _C_LIBRARY = re.compile(r"(?:libc|libm|libpthread|libdl|librt|ld|ld-linux[\w-]*)(?:-[\d.]+)?\.so(?:\.\d+)*")
@@ -44,7 +44,6 @@ _LOCK = re.compile(
 """They wait for nothing else in the system."""
 WAITING = Frame("(waiting)", kind=FrameKind.IDLE)
 """Top frame of a thread that waits in the system without a known frame inside its scope."""
-WAITING_FOR_GIL = Frame("waiting for the GIL", kind=FrameKind.IDLE)
 UNKNOWN_STACK = Frame("(stack unknown)", kind=FrameKind.NATIVE)
 NATIVE_CUT = Frame("(native frames cut)", kind=FrameKind.NATIVE)
 PYTHON_CUT = Frame("(frames beyond 1,000 cut)", kind=FrameKind.NATIVE)

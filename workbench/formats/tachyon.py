@@ -22,6 +22,7 @@ from workbench.formats._numbers import MAX_NS
 from workbench.formats.source import PIECE, Source, check_tracks, max_expanded, reading
 from workbench.profile import (
     ROOT,
+    WAITING_FOR_GIL,
     FileFacts,
     Frame,
     FrameKind,
@@ -46,7 +47,6 @@ _HAS_GIL, _WAITS_FOR_GIL, _IS_MAIN = 1, 8, 32
 _HAS_FAILED, _HAS_MISSED = 1, 2
 _PLAIN, _ZSTD = range(2)
 _MODES = {1: "wall", 2: "cpu", 3: "gil", 5: "exception"}
-_WAITING = Frame("waiting for the GIL", kind=FrameKind.IDLE)
 _NOTEWORTHY = 1.0
 """Per cent of samples that failed or were missed."""
 
@@ -218,7 +218,7 @@ def _frames(data: bytes, head: _TachyonHead, texts: list[str]) -> tuple[list[Fra
         frame = Frame(texts[name], texts[file]) if line >= 0 else Frame(texts[name], kind=FrameKind.NATIVE)
         of_frame.append(distinct.setdefault(frame, len(distinct)))
         line_of_frame.append(line if 0 < line < 1 << 31 else 0)
-    return [*distinct, _WAITING], of_frame, line_of_frame
+    return [*distinct, WAITING_FOR_GIL], of_frame, line_of_frame
 
 
 def _sample_data(source: Source, head: _TachyonHead) -> bytes:

@@ -35,7 +35,6 @@ from workbench.profile._facts import (
 from workbench.profile._file_names import with_file_names, with_sent_functions
 from workbench.profile._hot_lines import HotLine, LineSamples, LineWork
 from workbench.profile._in_scopes import in_scopes, is_opened_on, scaled
-from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._overview import Overview, SampledFunction, ScopeNode, overview
 from workbench.profile._own_code import (
     is_import_or_startup,
@@ -48,6 +47,7 @@ from workbench.profile._own_code import (
 from workbench.profile._range import between
 from workbench.profile._record import (
     BYTES,
+    WAITING_FOR_GIL,
     Counter,
     Frame,
     FrameKind,
@@ -64,6 +64,7 @@ from workbench.profile._resources import Resources
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_bytes import held, line_bytes, scope_bytes, traced_peak
 from workbench.profile._scope_code import with_functions_on_top
+from workbench.profile._scope_hint import ScopeHint, scope_hint
 from workbench.profile._scope_resources import ScopeResources, scope_resources
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
@@ -88,6 +89,7 @@ __all__ = [
     "NO_FILE",
     "NO_RECORDING",
     "ROOT",
+    "WAITING_FOR_GIL",
     "Allocations",
     "Attribution",
     "BytesPerCall",
@@ -106,8 +108,6 @@ __all__ = [
     "MeasuredScopeCost",
     "NativePart",
     "Neighbours",
-    "OutsidePart",
-    "OutsideScopes",
     "Overview",
     "Profile",
     "ProfileBuilder",
@@ -121,6 +121,7 @@ __all__ = [
     "Samples",
     "ScopeBytes",
     "ScopeCost",
+    "ScopeHint",
     "ScopeNode",
     "ScopeResources",
     "ScopeRow",
@@ -137,7 +138,6 @@ __all__ = [
     "TracedProcess",
     "Track",
     "TreeDifference",
-    "Where",
     "aggregate",
     "between",
     "difference",
@@ -157,7 +157,6 @@ __all__ = [
     "line_bytes",
     "neighbours",
     "outermost",
-    "outside_scopes",
     "overview",
     "package_of",
     "profile_of",
@@ -166,6 +165,7 @@ __all__ = [
     "scaled",
     "scope_bytes",
     "scope_costs",
+    "scope_hint",
     "scope_overhead",
     "scope_resources",
     "scope_samples",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from workbench.profile._aggregate import aggregate
 from workbench.profile._hot_lines import HotLine, LineSamples
 from workbench.profile._own_code import IMPORTING, innermost_own, is_own, package_of
-from workbench.profile._record import Frame, FrameKind, Profile
+from workbench.profile._record import WAITING_FOR_GIL, Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_code import with_functions_on_top
 from workbench.profile._scope_paths import ScopePaths
@@ -217,7 +217,7 @@ def _top(frame: Frame) -> tuple[str, str]:
     if frame.kind is FrameKind.NATIVE:
         return native_name(frame), ""
     if frame.kind is FrameKind.IDLE:
-        return WAITING, ""
+        return (frame.name if frame == WAITING_FOR_GIL else WAITING), ""
     if frame.kind is FrameKind.SCOPE:
         return frame.name, ""
     if not frame.file or is_own(frame.file):

@@ -49,6 +49,10 @@ class Frame(NamedTuple):
     kind: FrameKind = FrameKind.PYTHON
 
 
+WAITING_FOR_GIL = Frame("waiting for the GIL", kind=FrameKind.IDLE)
+"""On top of the stack of a thread that waits for the interpreter's lock."""
+
+
 @dataclass(frozen=True)
 class Spans:
     """Exact intervals, as the recorder wrote them, ordered by start and then by depth; they nest."""

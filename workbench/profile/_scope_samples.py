@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import Frame, FrameKind, Profile
+from workbench.profile._record import WAITING_FOR_GIL, Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_time import ThreadTime
 from workbench.profile.stacks import ROOT, outermost
@@ -33,7 +33,7 @@ class NativePart:
 
 @dataclass(frozen=True)
 class ScopeSamples:
-    """What was seen under one scope. `native`, `python` and `waiting` together are all of it."""
+    """What was seen under one scope. `native`, `python`, `waiting` and `lock` together are all of it."""
 
     name: str
     of_all: SampledShare
@@ -42,7 +42,9 @@ class ScopeSamples:
     python: float
     """Share of its samples with Python code on top."""
     waiting: float
-    """Share of its samples that waited."""
+    """Share of its samples that waited in the system."""
+    lock: float = 0.0
+    """Share of its samples that waited for the interpreter's lock."""
     of_cpu: SampledShare | None = None
     """Of the CPU time of all threads; None where the sampler does not read it."""
     on_processor: SampledShare | None = None
@@ -54,8 +56,8 @@ class ScopeSamples:
 def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, ScopeSamples]:
     """Return by name what was seen under each scope, the most seen first.
 
-    A sample under a scope inside itself counts once. Invariant: of each scope the shares of `native`, `python` and
-    `waiting` add up to 1.
+    A sample under a scope inside itself counts once. Invariant: of each scope the shares of `native`, `python`,
+    `waiting` and `lock` add up to 1.
 
     Args:
         profile: Samples under their scopes, each of one thread; see `SampleCounts.of`.
@@ -66,6 +68,9 @@ def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, Scope
     inside = stacks_by_scope(profile)
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
     kind = kinds[profile.stacks.frame]
+    is_lock = np.array([frame == WAITING_FOR_GIL for frame in profile.frames], dtype=np.bool_)[
+        profile.stacks.frame
+    ]
     found: list[ScopeSamples] = []
     for name, stacks in inside.items():
         rows = stacks[counts.count[stacks] > 0]
@@ -77,15 +82,17 @@ def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, Scope
         parts = _native_parts(
             [profile.frames[i] for i in profile.stacks.frame[native]], native, counts, whole
         )
-        waiting = float(counts.amount[idle].sum()) / whole
-        python = max(0.0, 1 - waiting - sum(part.share for part in parts))
+        waits = float(counts.amount[idle].sum()) / whole
+        lock = float(counts.amount[idle[is_lock[idle]]].sum()) / whole
+        python = max(0.0, 1 - waits - sum(part.share for part in parts))
         found.append(
             ScopeSamples(
                 name,
                 counts.part(rows),
                 parts,
                 python,
-                waiting,
+                waits - lock,
+                lock,
                 None if cpu is None else cpu.part(rows),
                 None if times is None else times.on_processor(rows),
                 None if times is None else times.waiting_for_lock(rows),

@@ -21,7 +21,7 @@ from workbench.report.profile.files import summary, write_profile_files
 from workbench.report.profile.overview import overview_of
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import old_trace, read_run, run_of_capture
-from workbench.report.profile.sampled import sampled_of
+from workbench.report.profile.sampled import tip
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_folder_of_an_earlier_version(capture: Capture) -> None:
 
 
 def test_the_summary(capture: Capture) -> None:
-    """Scopes have samples, share, its interval and native functions; what is outside any is there too."""
+    """Scopes have samples, share, its interval and native functions."""
     facts = json.loads(json.dumps(summary(capture)))
     (activation,) = [row for row in facts["scope_totals"] if row["name"] == "activation"]
     assert (activation["samples"], activation["share"]) == (60, 0.5)
@@ -79,12 +79,6 @@ def test_the_summary(capture: Capture) -> None:
     assert "on_processor" not in activation
     (unseen,) = [row for row in facts["scope_totals"] if row["name"] == "too short to be seen"]
     assert (unseen["samples"], unseen["share"], unseen["native"]) == (0, 0, [])
-    under_none = facts["outside_scopes"]
-    assert under_none["samples"] == 40
-    assert [(part["where"], part["function"]) for part in under_none["parts"]] == [
-        ("function", "load_data"),
-        ("imports", None),
-    ]
     assert facts["attribution"]["attributed"] == 80
 
 
@@ -153,7 +147,7 @@ def test_a_folder_of_before(capture: Capture) -> None:
     file.write_text(json.dumps(facts))
     run = read_run(capture.options.folder)
     assert run.together is None
-    assert sampled_of(run.samples, run.sampler).outside_scopes is None
+    assert tip(run) is None
 
 
 def test_one_flame_graph_of_both(capture: Capture) -> None:

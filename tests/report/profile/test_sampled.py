@@ -27,9 +27,10 @@ from workbench.profile import (
 )
 from workbench.report.profile.facts import figures
 from workbench.report.profile.files import write_profile_files
+from workbench.report.profile.overview import as_json, as_text, overview_of
 from workbench.report.profile.page import write_report
-from workbench.report.profile.run import ProfileRun, run_of_capture, run_of_profile
-from workbench.report.profile.sampled import native_note, outside_words, sampled_of, scope_name
+from workbench.report.profile.run import read_run, run_of_capture, run_of_profile
+from workbench.report.profile.sampled import native_note, sampled_of, scope_name, tip
 from workbench.report.profile.source_lines import line_of
 from workbench.report.profile.tables import scopes_table
 from workbench.text import as_share_give_or_take
@@ -59,9 +60,7 @@ def test_the_table_of_scopes_has_samples() -> None:
     # 120 samples of threads at work or in a scope, on average 1.2 at a look: 100 looks
     assert cells["fit"]["of samples %"] == "50.0 ±9.6"
     assert cells["too short to be seen"]["of samples %"] == "–"
-    table = scopes_table(
-        page_profiles.merged(), sampled_of(drop_idle(page_profiles.merged()), "").scopes
-    ).table
+    table = scopes_table(page_profiles.merged(), sampled_of(drop_idle(page_profiles.merged()), "")).table
     (note,) = [row.notes[0] for row in table.rows if row.name == "activation"]
     assert note.text.replace("\u00a0", " ") == "83 % tanh, 10 % Python, 6.7 % waiting"
     assert "DOUBLE_tanh_X86_V4" in note.title
@@ -70,8 +69,8 @@ def test_the_table_of_scopes_has_samples() -> None:
 def test_without_attributed_samples_nothing_is_added() -> None:
     """Scopes beside samples that nobody attributed have the columns that they always had."""
     assert not {"of samples %"} & set(cells_of(training())["fit"])
-    assert sampled_of(samples_only(training()), "").outside_scopes is None
-    assert sampled_of(None, "").scopes == {}
+    assert tip(run_of_profile(training())) is None
+    assert sampled_of(None, "") == {}
 
 
 def test_shares_of_a_sampler_that_waits_for_calls() -> None:
@@ -83,7 +82,7 @@ def test_shares_of_a_sampler_that_waits_for_calls() -> None:
     weight[10:40] //= 100
     profile = replace(profile, tracks=(replace(track, samples=replace(track.samples, weight_ns=weight)),))
     by_count, by_time = (
-        sampled_of(drop_idle(profile), name).scopes["fit"].of_all for name in ("py-spy", "pyinstrument")
+        sampled_of(drop_idle(profile), name)["fit"].of_all for name in ("py-spy", "pyinstrument")
     )
     assert by_count.share == 0.6
     assert by_time.share == pytest.approx(60 / 70.3)
@@ -122,13 +121,10 @@ def test_long_names_and_many_parts() -> None:
 
 
 def test_outside_any_scope(capture: Capture) -> None:
-    """The page names how much is outside any scope, where it is, and the scope that would name most of it."""
+    """The page names the scope that would name most of what is outside any, as do the terminal and the JSON."""
     write_profile_files(capture)
     text = text_of(capture.options.folder / "index.html")
     for words in (
-        "33 % ± 9 of the samples (40) are outside any scope. Of these:",
-        "75 % in load_data (fit.py)",
-        "25 % importing modules",
         'Tip: with scope("load data"): around load_data (fit.py) would name 25 % of all samples.',
         "Samples under scopes",
         "83 % tanh, 10 % Python, 6.7 % waiting",
@@ -137,9 +133,12 @@ def test_outside_any_scope(capture: Capture) -> None:
 
 
 def test_figures_of_the_samples(capture: Capture) -> None:
-    """At the top stand how many samples are under scopes and outside any, and what the sampler could not see."""
+    """The page states how many samples lines do not decide, and what the sampler could not see."""
     found = {figure.what: (figure.value, figure.more) for figure in figures(run_of_capture(capture))}
-    assert found["samples under scopes"] == ("80", "36.9 % outside any scope; 1.5 % not attributable by line")
+    assert found["samples of unknown scope"] == (
+        "2",
+        "of 130, waiting threads included: their source lines do not decide",
+    )
     assert found["limits of the sampler"][1] == (
         "stack unknown: 0, native stack cut: 2,400, system calls interrupted: 2"
     )
@@ -157,9 +156,11 @@ def test_samples_without_scopes_say_what_a_scope_would_name(tmp_path: Path) -> N
     capture = replace(capture_of(tmp_path, merged), scopes=None)
     write_profile_files(capture)
     text = text_of(tmp_path / "index.html")
-    assert "All 20 samples are outside any scope. Of these: 80 % in train (p.py) 20 % in load (p.py)" in text
-    assert 'with scope("train"): around train' in text
-    assert "samples under scopes" not in text
+    words = 'with scope("train"): around train (p.py) would name 80 % of all samples.'
+    assert words in text
+    shown = overview_of(read_run(tmp_path))
+    assert f"tip: {words}" in as_text(shown)
+    assert as_json(shown)["tip"] == words
 
 
 @pytest.mark.parametrize(
@@ -194,16 +195,9 @@ def test_hostile_names(tmp_path: Path) -> None:
         builder.add_track("t", pid=1, tid=1, spans=spans, samples=samples)
         profile = builder.build(attribution=Attribution(20, attributed=10, outside=10))
         page = write_report(run_of_profile(profile), tmp_path / str(i)).read_text(encoding="utf-8")
-        assert "are outside any scope" in page
         body = re.sub(r"(?s)<(svg|script|style)\b.*?</\1>", "", page)
         assert "<script>window" not in body
         assert "<img" not in body
-
-
-def test_nothing_to_say() -> None:
-    """Next to nothing outside any scope is no line."""
-    run = ProfileRun("x")
-    assert outside_words(sampled_of(run.samples, "").outside_scopes) is None
 
 
 SOURCE = """

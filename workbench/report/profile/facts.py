@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.eventlog.stack_shape import UNKNOWN_STACK
-from workbench.profile import ROOT, Attribution, Profile, aggregate, scope_totals
+from workbench.profile import ROOT, Profile, aggregate, scope_totals
 from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import as_amount, as_share, plural, printable
@@ -67,15 +67,16 @@ def figures(run: ProfileRun) -> list[Figure]:
 
 
 def _attribution_figures(run: ProfileRun) -> list[Figure]:
-    """Return how many samples are under scopes, and what the sampler could not see."""
+    """Return what lines do not decide, and what the sampler could not see."""
     found: list[Figure] = []
     attribution = run.samples.attribution if run.samples is not None else None
-    if attribution is not None and attribution.samples and run.scopes is not None:
+    if attribution is not None and attribution.not_attributable:
+        undecided = attribution.not_attributable
         found.append(
             Figure(
-                f"{plural(attribution.attributed, 'sample')} under scopes",
-                f"{attribution.attributed:,}",
-                attribution_words(attribution),
+                f"{plural(undecided, 'sample')} of unknown scope",
+                f"{undecided:,}",
+                f"of {attribution.samples:,}, waiting threads included: their source lines do not decide",
             )
         )
     if words := sampling_words(run.samples):
@@ -141,14 +142,6 @@ def _of_profile(profile: Profile, *, goes_on: bool) -> list[str]:
     if facts.stopped_by_error:
         found.append("The recording stopped before the program's end: an error of the disk.")
     return found
-
-
-def attribution_words(found: Attribution) -> str:
-    """Return how many samples are outside any scope, and how many lines do not decide."""
-    words = f"{as_share(found.outside / found.samples)} outside any scope"
-    if found.not_attributable:
-        words += f"; {as_share(found.not_attributable / found.samples)} not attributable by line"
-    return words
 
 
 def _unknown_stacks(profile: Profile) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from workbench.report.profile.overview import RunOverview, overview_of
 from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
-from workbench.report.profile.sampled import SampledScopes, sampled_of
+from workbench.report.profile.sampled import sampled_of
 from workbench.report.profile.source_lines import copied_sources
 from workbench.report.profile.summary import SCHEMA, SUMMARY, warning_facts
 from workbench.report.profile.tables import scopes_cost_ns
@@ -144,7 +144,6 @@ def summary(capture: Capture) -> dict[str, object]:
         "one_clock": capture.one_clock,
         "source": capture.options.source,
         "memory": None if capture.allocations is None else memory_json(capture.allocations),
-        "outside_scopes": _of_outside(sampled),
         **_of_scopes(capture.scopes, sampled),
     }
 
@@ -155,7 +154,7 @@ def add_to_summary(output: OutputFolder, **facts: object) -> None:
     output.write(SUMMARY, json.dumps(known | facts, indent=1) + "\n")
 
 
-def _of_scopes(scopes: Profile | None, sampled: SampledScopes) -> dict[str, object]:
+def _of_scopes(scopes: Profile | None, sampled: Mapping[str, ScopeSamples]) -> dict[str, object]:
     """Return the totals of scopes, the last values of counters, and what the scopes cost (null: unknown)."""
     if scopes is None:
         return {"scope_totals": [], "counters": [], "scopes_cost_s": None}
@@ -168,7 +167,7 @@ def _of_scopes(scopes: Profile | None, sampled: SampledScopes) -> dict[str, obje
                 "total_s": row.total_ns / 1e9,
                 "self_s": row.self_ns / 1e9,
                 **({} if row.gflops is None else {"gflops": row.gflops}),
-                **({} if not sampled.scopes else _of_samples(sampled.scopes.get(row.name))),
+                **({} if not sampled else _of_samples(sampled.get(row.name))),
             }
             for row in scope_table(scopes)[:MAX_SCOPES]
         ],
@@ -202,6 +201,7 @@ def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:
         ],
         "python": scope.python,
         "waiting": scope.waiting,
+        "lock": scope.lock,
         **_interval("cpu_share", scope.of_cpu),
         **_interval("on_processor", scope.on_processor),
         **_interval("waiting_for_lock", scope.waiting_for_lock),
@@ -211,28 +211,6 @@ def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:
 def _interval(name: str, found: SampledShare | None) -> dict[str, object]:
     """Return a share with its interval, where it is known."""
     return {} if found is None else {name: found.share, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
-def _of_outside(sampled: SampledScopes) -> dict[str, object] | None:
-    """Return what was sampled outside any scope (null: unknown); shares of parts are of that."""
-    found = sampled.outside_scopes
-    if found is None:
-        return None
-    return {
-        "samples": found.of_all.samples,
-        "share": found.of_all.share,
-        "share_low": found.of_all.low,
-        "share_high": found.of_all.high,
-        "parts": [
-            {
-                "where": part.where.value,
-                "share": part.share,
-                "function": None if part.frame is None else part.frame.name,
-                "file": None if part.frame is None else part.frame.file,
-            }
-            for part in found.parts
-        ],
-    }
 
 
 def _finite(value: float) -> float | str:

@@ -37,7 +37,7 @@ from workbench.report.profile.resources import (
     scopes_json,
 )
 from workbench.report.profile.run import ProfileRun, duration_ns, took
-from workbench.report.profile.sampled import shares_by_time
+from workbench.report.profile.sampled import Tip, shares_by_time, tip
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import (
     as_amount,
@@ -50,7 +50,7 @@ from workbench.text import (
     shortened,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 DEFAULT_TOP = 15
 """Rows that fit a terminal beside what was typed."""
 MIN_SHARE = 0.02
@@ -70,6 +70,12 @@ class OverviewRow:
     name: str
     scope: ScopeNode | None = None
     share: SampledShare | None = None
+    """Of a function, or of a scope of which samples alone are known."""
+
+    @property
+    def exact(self) -> ScopeNode | None:
+        """The scope, where its times are known."""
+        return None if self.share is not None else self.scope
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,8 @@ class RunOverview:
     lines: tuple[HotLine, ...]
     warnings: tuple[str, ...]
     resources: RunResources
+    tip: Tip | None = None
+    """Where one scope would help; None where what is shown is not the whole run."""
     top: int = DEFAULT_TOP
     """How many rows there are at most."""
 
@@ -138,6 +146,7 @@ def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = 
         tuple(line for line in found.lines if line.of_all.share >= MIN_SHARE)[: rows_beside(top)],
         tuple(diagnostics(run)),
         resources_of_run(run),
+        tip(run) if scope is None and run.allocations is None else None,
         top,
     )
 
@@ -163,8 +172,7 @@ def _rows(found: Overview, top: int) -> Iterator[OverviewRow]:
             left -= 1
     base = min((len(node.path) for node in scopes), default=1) - 1
     for node in (node for node in found.scopes if node.path in paths):
-        scope = node if node.of_all is None else None
-        yield OverviewRow(len(node.path) - 1 - base, node.path[-1], scope, node.of_all)
+        yield OverviewRow(len(node.path) - 1 - base, node.path[-1], node, node.of_all)
         for each in chosen.get(node.path, ()):
             yield OverviewRow(len(node.path) - base, each.name, share=each.of_all)
     outside = chosen.get((), ())
@@ -259,6 +267,8 @@ def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
         found += ["", *folded(counted)]
     if shown.lines:
         found += ["", *text_rows(shown.run, shown.lines, width)]
+    if shown.tip is not None:
+        found += ["", *folded(f"tip: {shown.tip.scope} {shown.tip.around}")]
     if width is not None:
         found = [shortened(line, width) for line in found]
     if shown.warnings:
@@ -291,11 +301,12 @@ def columns(rows: Sequence[BarRow]) -> list[str]:
 
 def bars(shown: RunOverview) -> list[BarRow]:
     """Return the rows as text, each with its bar."""
-    at_once = any(row.scope is not None and row.scope.wall_ns != row.scope.total_ns for row in shown.rows)
-    longest = max((row.scope.total_ns for row in shown.rows if row.scope is not None), default=0) or 1
+    scopes = [row.exact for row in shown.rows if row.exact is not None]
+    at_once = any(scope.wall_ns != scope.total_ns for scope in scopes)
+    longest = max((scope.total_ns for scope in scopes), default=0) or 1
     found = []
     for row in shown.rows:
-        scope, share = row.scope, row.share
+        scope, share = row.exact, row.share
         part = scope.total_ns / longest if scope is not None else share.share if share is not None else 0.0
         found.append(
             BarRow(
@@ -337,6 +348,8 @@ def as_markdown(shown: RunOverview) -> list[str]:
             code = line.source.replace("`", "'").replace("|", "\\|")
             shares = " | ".join([line.share, *line.work])
             found.append(f"| {for_markdown(line.place)} | {shares} | {f'`{code}`' if code else ''} |")
+    if shown.tip is not None:
+        found += ["", f"Tip: `{shown.tip.scope}` {for_markdown(shown.tip.around)}"]
     if shown.warnings:
         found += ["", *(f"> {for_markdown(printable(line))}" for line in shown.warnings)]
     return found
@@ -345,6 +358,10 @@ def as_markdown(shown: RunOverview) -> list[str]:
 def as_json(shown: RunOverview) -> dict[str, object]:
     """Return the overview for machines; its form is that of show.schema.json."""
     run = shown.run
+
+    def functions(of: Sequence[SampledFunction]) -> list[dict[str, object]]:
+        return [_json_function(each) for each in _heaviest(of, shown.top)]
+
     return {
         "schema": SCHEMA,
         "title": printable(run.title),
@@ -358,17 +375,18 @@ def as_json(shown: RunOverview) -> dict[str, object]:
         "profiling_cpu_s": profiling_cpu_ns(run) / 1e9,
         "scopes": [
             {
-                "path": list(row.scope.path),
-                "calls": row.scope.calls,
-                "total_s": row.scope.total_ns / 1e9,
-                "wall_s": row.scope.wall_ns / 1e9,
-                "self_s": row.scope.self_ns / 1e9,
-                "functions": [_json_function(each) for each in _heaviest(row.scope.functions)],
+                "path": list(node.path),
+                **_times(node),
+                "functions": functions(node.functions),
             }
-            for row in shown.rows
-            if row.scope is not None
+            for node in (row.scope for row in shown.rows)
+            if node is not None
         ],
-        "outside_scopes": [_json_function(each) for each in _heaviest(shown.found.outside)],
+        "outside_scopes": [
+            {**_json_function(each), "parts": functions(each.parts)}
+            for each in _heaviest(shown.found.outside, shown.top)
+        ],
+        "tip": None if shown.tip is None else f"{shown.tip.scope} {shown.tip.around}",
         "lines": [
             {
                 "file": line.file,
@@ -396,8 +414,24 @@ def _heaviest_names(scopes: Sequence[ScopeNode]) -> list[str]:
     return [node.path[-1] for node in sorted(scopes, key=lambda node: -node.total_ns)]
 
 
-def _heaviest(functions: Sequence[SampledFunction]) -> list[SampledFunction]:
-    return [each for each in functions if each.of_all.share >= MIN_SHARE]
+def _heaviest(functions: Sequence[SampledFunction], top: int) -> list[SampledFunction]:
+    return [each for each in functions if each.of_all.share >= MIN_SHARE][:top]
+
+
+def _times(node: ScopeNode) -> dict[str, object]:
+    """Return what is known of a scope's time: exact times and calls, or its share of all samples."""
+    if node.of_all is not None:
+        return {
+            **dict.fromkeys(("calls", "total_s", "wall_s", "self_s")),
+            "of_samples": _json_share(node.of_all),
+        }
+    return {
+        "calls": node.calls,
+        "total_s": node.total_ns / 1e9,
+        "wall_s": node.wall_ns / 1e9,
+        "self_s": node.self_ns / 1e9,
+        "of_samples": None,
+    }
 
 
 def _json_function(function: SampledFunction) -> dict[str, object]:

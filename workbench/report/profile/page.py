@@ -12,7 +12,15 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import BYTES, Allocations, Profile, ScopeResources, aggregate, scope_totals
+from workbench.profile import (
+    BYTES,
+    Allocations,
+    Profile,
+    ScopeResources,
+    ScopeSamples,
+    aggregate,
+    scope_totals,
+)
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
@@ -27,7 +35,7 @@ from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, has_time, same_file, started, took
-from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in, shares_by_time
+from workbench.report.profile.sampled import sampled_of, shares_by_time
 from workbench.report.profile.tables import FrameTable, functions_table, scopes_table
 from workbench.text import as_amount, as_size, json_for_markup, printable
 
@@ -117,29 +125,25 @@ def write_profile_page(
         OSError: A file cannot be written.
     """
     shown = shown or overview_of(run)
-    sampled = sampled_in(run)
+    sampled = sampled_of(run.samples, run.sampler)
     sources = _sources(run, sampled, shown.resources.scopes)
     lines = page_lines(run, shown.found)
     of_memory = None if run.allocations is None else memory_lines(run, run.allocations)
     timelines = _timelines(run, max_boxes, lines)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", s.file) for s in sources]
     files = [*files, *write_images(drawn, folder)]
-    return folder.write(
-        PAGE, _page(run, shown, sampled, sources, of_memory or lines, timelines, files, links)
-    )
+    return folder.write(PAGE, _page(run, shown, sources, of_memory or lines, timelines, files, links))
 
 
 def _page(
     run: ProfileRun,
     shown: RunOverview,
-    sampled: SampledScopes,
     sources: Sequence[PageSection],
     lines: LinesPanel | None,
     timelines: Sequence[Timeline],
     files: Sequence[Download],
     links: Sequence[tuple[str, str]],
 ) -> str:
-    outside = outside_words(sampled.outside_scopes)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
     memory = None if run.allocations is None else memory_view(run, run.allocations)
@@ -170,8 +174,7 @@ def _page(
             has_lines=lines is not None,
             has_repeated=memory is not None and memory.repeated is not None,
         ),
-        outside_scopes=outside,
-        tip=outside if outside is not None and outside.scope else None,
+        tip=shown.tip,
         parallelism=parallelism(run),
         roofline=roofline(run.scopes),
         timelines=timelines,
@@ -204,7 +207,7 @@ def _tabs(
 
 
 def _sources(
-    run: ProfileRun, sampled: SampledScopes, costs: Mapping[str, ScopeResources]
+    run: ProfileRun, sampled: Mapping[str, ScopeSamples], costs: Mapping[str, ScopeResources]
 ) -> list[PageSection]:
     sources: list[PageSection] = []
     memory = {} if run.allocations is None else {row.name: row for row in run.allocations.scopes}
@@ -216,13 +219,13 @@ def _sources(
         recorded = () if run.scopes is None else scope_totals(run.scopes)
         table = functions_table(run.samples, recorded, by_time=shares_by_time(run.sampler))
         heading, what = "Samples", "Every function that was sampled"
-        if sampled.scopes:
+        if sampled:
             heading, what = "Samples under scopes", "Each sample under the scopes that were open"
         sampler = f", {run.sampler}" if run.sampler else ""
         lead = f"{what}: as exact as there are samples{sampler}."
         sources.append(_source("samples", heading, lead, run, run.samples, table))
     if run.scopes is not None and has_time(run.scopes, "spans"):
-        table = scopes_table(run.scopes, sampled.scopes, memory, costs)
+        table = scopes_table(run.scopes, sampled, memory, costs)
         heading, lead = "Scopes (exact)", "What the recorder saw: exact, and only what has a scope."
         if run.allocations is not None:
             heading = "Scopes (traced times)"

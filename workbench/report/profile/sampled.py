@@ -1,26 +1,22 @@
-"""What a page says of the samples under each scope, and under none, in words."""
+"""What is said of the samples under each scope, and where one more scope would help."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from workbench.profile import (
-    Frame,
+    WAITING_FOR_GIL,
     FrameKind,
-    OutsidePart,
-    OutsideScopes,
     Profile,
     ScopeSamples,
-    Where,
-    outside_scopes,
+    scope_hint,
     scope_samples,
 )
 from workbench.report.profile.run import ProfileRun
 from workbench.report.profile.source_lines import line_of
 from workbench.report.tables import Note
-from workbench.text import as_rough_share, as_share, as_share_give_or_take, printable, shortened
+from workbench.text import as_rough_share, as_share, printable, shortened
 
 BY_TIME = ("pyinstrument", "")
 """Samplers whose samples stand for unequal times, of which shares are then: one that looks when a function is called
@@ -29,44 +25,23 @@ MAX_NATIVE = 3
 MIN_NATIVE = 0.02
 MAX_NAME = 24
 MAX_SYMBOLS = 12
-MIN_OUTSIDE = 0.01
-"""So small a share outside any scope is not worth a line."""
 
 
 @dataclass(frozen=True)
-class SampledScopes:
-    """What was sampled under scopes, and under none."""
+class Tip:
+    """Where a scope would help."""
 
-    scopes: Mapping[str, ScopeSamples] = field(default_factory=dict)
-    outside_scopes: OutsideScopes | None = None
-
-
-@dataclass(frozen=True)
-class OutsideWords:
-    """What the page says of samples outside any scope."""
-
-    lead: str
-    parts: tuple[Note, ...]
-    scope: str = ""
-    """The line of Python that would name most of it."""
-    around: str = ""
+    scope: str
+    """The line of Python that opens it."""
+    around: str
     """What to put it around, and what that would name."""
 
 
-def sampled_of(samples: Profile | None, sampler: str) -> SampledScopes:
-    """Return what was sampled, of samples of threads at work that have been attributed to scopes.
-
-    Samples that nobody has attributed are under scopes where they came so, from a file of ours, and nothing can be said
-    of those that are under none.
-    """
-    if samples is None:
-        return SampledScopes()
-    by_time = shares_by_time(sampler)
-    has_scopes = any(frame.kind is FrameKind.SCOPE for frame in samples.frames)
-    return SampledScopes(
-        scope_samples(samples, by_time=by_time) if has_scopes else {},
-        outside_scopes(samples, by_time=by_time) if samples.attribution is not None else None,
-    )
+def sampled_of(samples: Profile | None, sampler: str) -> dict[str, ScopeSamples]:
+    """Return by scope what was sampled, of samples of threads at work that have been attributed to scopes."""
+    if samples is None or not any(frame.kind is FrameKind.SCOPE for frame in samples.frames):
+        return {}
+    return scope_samples(samples, by_time=shares_by_time(sampler))
 
 
 def shares_by_time(sampler: str) -> bool:
@@ -74,9 +49,21 @@ def shares_by_time(sampler: str) -> bool:
     return sampler in BY_TIME
 
 
-def sampled_in(run: ProfileRun) -> SampledScopes:
-    """Return what was sampled in a run."""
-    return sampled_of(run.samples, run.sampler)
+def tip(run: ProfileRun) -> Tip | None:
+    """Return where one scope would name most of the samples that are outside any.
+
+    Of samples that nobody has attributed nothing is known of those that are under none.
+    """
+    if run.samples is None or run.samples.attribution is None:
+        return None
+    found = scope_hint(run.samples, by_time=shares_by_time(run.sampler))
+    if found is None:
+        return None
+    share = as_rough_share(found.share)
+    return Tip(
+        f'with scope("{scope_name(found.function)}"):',
+        f"around {_function(found.function, found.file)} would name {share} of all samples.",
+    )
 
 
 def native_note(scope: ScopeSamples) -> Note:
@@ -86,7 +73,11 @@ def native_note(scope: ScopeSamples) -> Note:
     rest = sum(part.share for part in scope.native) - sum(part.share for part in shown)
     if rest >= MIN_NATIVE:
         words.append(f"{as_rough_share(rest)} other native" if shown else f"{as_rough_share(rest)} native")
-    for share, what in ((scope.python, "Python"), (scope.waiting, "waiting")):
+    for share, what in (
+        (scope.python, "Python"),
+        (scope.waiting, "waiting"),
+        (scope.lock, WAITING_FOR_GIL.name),
+    ):
         if share >= MIN_NATIVE:
             words.append(f"{as_rough_share(share)} {what}")
     title = "\n".join(
@@ -97,26 +88,6 @@ def native_note(scope: ScopeSamples) -> Note:
     return Note(", ".join(word.replace(" ", "\u00a0") for word in words), title, "native")
 
 
-def outside_words(found: OutsideScopes | None) -> OutsideWords | None:
-    """Return what is to be said of samples outside any scope; None where they are next to none."""
-    if found is None or found.of_all.share < MIN_OUTSIDE:
-        return None
-    how_many = f"{as_share_give_or_take(found.of_all)} of the samples ({found.of_all.samples:,}) are outside any scope"
-    if found.of_all.share == 1:
-        how_many = f"All {found.of_all.samples:,} samples are outside any scope"
-    lead = f"{how_many}. Of these:" if found.parts else f"{how_many}, in many places."
-    words = OutsideWords(lead, tuple(_part_note(part) for part in found.parts))
-    hint = found.hint
-    if hint is None or hint.frame is None:
-        return words
-    return OutsideWords(
-        words.lead,
-        words.parts,
-        f'with scope("{scope_name(hint.frame.name)}"):',
-        f"around {_function(hint.frame)} would name {as_rough_share(hint.share * found.of_all.share)} of all samples.",
-    )
-
-
 def scope_name(function: str) -> str:
     """Return a name for a scope around a function: the function's own, in words."""
     own = function.rpartition(".")[2].strip("_")
@@ -124,20 +95,7 @@ def scope_name(function: str) -> str:
     return printable(words).replace("\\", "").replace('"', "").lower() or "work"
 
 
-def _part_note(part: OutsidePart) -> Note:
-    share = as_rough_share(part.share)
-    if part.where is Where.IMPORTS:
-        return Note(f"{share} importing modules")
-    if part.where is Where.NO_PYTHON or part.frame is None:
-        return Note(
-            f"{share} with no Python function on the stack: library threads, the interpreter's begin and end"
-        )
-    where = "in" if part.where is Where.FUNCTION else "between the scopes in"
-    return Note(f"{share} {where} {_function(part.frame)}", printable(part.frame.file))
-
-
-def _function(frame: Frame) -> str:
-    file = printable(frame.file.replace("\\", "/").rpartition("/")[2])
-    line = frame.line or line_of(frame.file, frame.name)
-    place = f"{file}:{line}" if line and file else file
-    return printable(frame.name) + (f" ({place})" if place else "")
+def _function(function: str, file: str) -> str:
+    name = printable(file.replace("\\", "/").rpartition("/")[2])
+    line = line_of(file, function)
+    return f"{printable(function)} ({name}:{line})" if line else f"{printable(function)} ({name})"
