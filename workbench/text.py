@@ -173,22 +173,30 @@ class ShareWithInterval(Protocol):
     def high(self) -> float:
         """Its upper end."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the interval is known."""
+
 
 def as_sampled_share(part: ShareWithInterval) -> str:
-    """Return a share with its interval: 61 % [59, 63]."""
+    """Return a share with its interval, where that is known: 61 % [59, 63]."""
+    if not part.is_known:
+        return as_rough_share(part.share)
     low, high = 100 * part.low, 100 * part.high
     digits = 0 if high - low >= 1 else 1
     return f"{100 * part.share:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def as_off(part: ShareWithInterval) -> str:
-    """Return by how much a share may be off, in percent with one digit: ±0.7."""
-    return f"±{max(50 * (part.high - part.low), 0.1):.1f}"
+    """Return by how much a share may be off, in percent with one digit: ±0.7; nothing where that is not known."""
+    return f"±{max(50 * (part.high - part.low), 0.1):.1f}" if part.is_known else ""
 
 
 def as_share_give_or_take(part: ShareWithInterval) -> str:
-    """Return a share with what it may be off by: 41 % ± 2."""
+    """Return a share with what it may be off by, where that is known: 41 % ± 2."""
     percent, off = 100 * part.share, 50 * (part.high - part.low)
+    if not part.is_known:
+        return as_rough_share(part.share)
     if off >= 0.95:
         return f"{percent:.0f} % ± {off:.0f}"
     return f"{percent:.1f} % ± {max(off, 0.1):.1f}"

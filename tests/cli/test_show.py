@@ -111,6 +111,10 @@ def test_json_is_what_its_schema_says(folder):
     for arguments in ([], ["--top", "1"], ["--scope", "solve"]):
         found = json.loads(show(folder, "out", "--json", *arguments).stdout)
         jsonschema.Draft202012Validator(schema()).validate(found)
+    for file in ("samples.folded", "samples.speedscope.json"):
+        found = json.loads(show(folder, f"out/{file}", "--json").stdout)
+        jsonschema.Draft202012Validator(schema()).validate(found)
+        assert (found["samples"] is None) == (file == "samples.folded")
     found = json.loads(show(folder, "out", "--json", "--top", "1").stdout)
     assert [each["path"] for each in found["scopes"]] == [["fit"]]
     assert len(found["lines"]) <= 1

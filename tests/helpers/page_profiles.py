@@ -12,6 +12,7 @@ from tests.helpers.hostile import HOSTILE
 from tests.helpers.resources import readings
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.profile import (
+    WAITING_FOR_GIL,
     Attribution,
     Counter,
     FileFacts,
@@ -154,7 +155,7 @@ def waits() -> Profile:
     idle = Frame("clock_nanosleep", "libc.so.6", kind=FrameKind.IDLE)
     parts = [  # stack, line, state, ticks
         (outside, [train], ThreadState.PYTHON, 20),
-        (inside, [train, solver], ThreadState.WAITING_FOR_GIL, 20),
+        ([*inside, WAITING_FOR_GIL], [train, solver], ThreadState.WAITING_FOR_GIL, 20),
         ([*inside, idle], [train, solver], ThreadState.SLEEPING, 20),
         ([*outside, kernel], [train], ThreadState.NATIVE, 40),
     ]

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from workbench.formats.folded import read_folded
+from workbench.formats.pyspy import read_pyspy_raw
 from workbench.profile import (
     Frame,
     FrameKind,
@@ -153,3 +155,17 @@ def test_many_groups_at_once(regular):
         assert at_once.samples == alone.samples
         found = (at_once.share, at_once.low, at_once.high)
         assert found == pytest.approx((alone.share, alone.low, alone.high))
+
+
+def test_files_that_merged_their_samples(tmp_path):
+    """Intervals are those of as many samples as the file says that there were; where it does not, there are none."""
+    (tmp_path / "a.raw").write_text("fit (a.py:1) 60\nrest (a.py:9) 40\n")
+    (tmp_path / "a.folded").write_text("fit 60\nrest 40\n")
+    counted = read_pyspy_raw(tmp_path / "a.raw")
+    fit = np.array([frame.name == "fit" for frame in counted.frames])[counted.stacks.frame]
+    found = SampleCounts.of(counted).part(fit)
+    assert (found.samples, found.share, found.is_known) == (60, 0.6, True)
+    assert (found.low, found.high) == pytest.approx((0.502, 0.691), abs=1e-3)
+    unknown = SampleCounts.of(read_folded(tmp_path / "a.folded"), by_time=True).part(fit)
+    assert (unknown.share, unknown.is_known, unknown.low, unknown.high) == (0.6, False, 0.0, 1.0)
+    assert aggregate(read_folded(tmp_path / "a.folded"), of="samples").count.sum() == 0

@@ -250,7 +250,8 @@ class _Trace:
             )
         if not tracks:
             lines.append("the trace holds no slices, counters or marks")
-        return FileFacts("chrome", tuple(lines), unmatched_ends=self.unmatched)
+        is_merged = any(track.samples is not None for track in tracks)
+        return FileFacts("chrome", tuple(lines), is_merged=is_merged, unmatched_ends=self.unmatched)
 
 
 def _frame(name: Any, category: Any, file: str = "", line: int = 0) -> Frame:

@@ -172,7 +172,7 @@ class _Reader:
         rows = self._rows(self._locations(held), len(types), columns, table)
         tracks = [_track(thread, found, columns) for thread, found in rows.items()]
         ends = [int((t.samples.at_ns + t.samples.weight_ns)[-1]) for t in tracks if t.samples is not None]
-        facts = FileFacts("pprof", (*columns.warnings, *self._left_out()), columns.unit)
+        facts = FileFacts("pprof", (*columns.warnings, *self._left_out()), columns.unit, is_merged=True)
         bounds = (0, max(ends, default=0))
         return profile_of(table, self.source.stem, list(self.frames), tracks, bounds, facts)
 

@@ -40,6 +40,7 @@ MAX_TEXT = 1 << 31
 PIECE = 1 << 16
 """Lines whose ends are taken apart at once."""
 MAX_COUNT = 1e18
+MAX_TICKS = (1 << 31) - 1
 LONG_LINE = 1000
 """Characters of a line whose beginning is remembered: those of very deep stacks would fill the memory."""
 LABEL = re.compile(r"(.+) \(([^()]+?)(?::(\d{1,9}))?\)", re.DOTALL)
@@ -108,9 +109,23 @@ def frame_of_label(label: str) -> Frame:
 
 
 def read_lines(
-    source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str, warnings: Sequence[str]
+    source: Source,
+    unit_ns: int,
+    frame_of: Callable[[str], Frame],
+    form: str,
+    warnings: Sequence[str],
+    *,
+    are_samples: bool = False,
 ) -> Profile:
     """Read folded stacks whose frames are labels that `frame_of` understands. Lines of `# ...` in front are comments.
+
+    Args:
+        source: The file.
+        unit_ns: Nanoseconds of one count.
+        frame_of: Returns the frame of a label.
+        form: The format's name.
+        warnings: Lines to begin with.
+        are_samples: Whether counts are of samples.
 
     Raises:
         InvalidInputError: A line has no count, one that is no number, or no stack.
@@ -120,11 +135,16 @@ def read_lines(
             f"{source.name} has more than {limits.MAX_LINES} lines: merge equal stacks, or cut it"
         )
     with reading(source, "a file of folded stacks"):
-        return _profile(source, unit_ns, frame_of, form, warnings)
+        return _profile(source, unit_ns, frame_of, form, warnings, are_samples)
 
 
 def _profile(
-    source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str, warnings: Sequence[str]
+    source: Source,
+    unit_ns: int,
+    frame_of: Callable[[str], Frame],
+    form: str,
+    warnings: Sequence[str],
+    are_samples: bool,
 ) -> Profile:
     table = StackTable()
     lines = source.data.split(b"\n")
@@ -162,8 +182,9 @@ def _profile(
         without_a_stack = int(weight[nothing].sum()) // unit_ns
         warnings = [*warnings, f"samples without a stack were left out: {without_a_stack:,}"]
         parent, leaf, weight = parent[~nothing], leaf[~nothing], weight[~nothing]
-    facts = FileFacts(form, tuple(warnings), without_a_stack=without_a_stack)
-    samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight)
+    facts = FileFacts(form, tuple(warnings), is_merged=True, without_a_stack=without_a_stack)
+    ticks = np.rint(weight / unit_ns).clip(max=MAX_TICKS).astype(np.int32) if are_samples else None
+    samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight, ticks)
     tracks = [Track("all threads", 0, 0, samples=samples)] if len(weight) else []
     return profile_of(table, source.stem, frames, tracks, (0, int(weight.sum())), facts)
 

@@ -87,6 +87,7 @@ def _profile(name: str, graph: _CallGraph) -> Profile:
     everything = int(weight.sum())
     facts = FileFacts(
         "pstats",
+        is_merged=True,
         tree=NOTE,
         attributed=placed / everything if everything else 1.0,
         calls=sum(graph.calls),

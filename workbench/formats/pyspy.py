@@ -177,7 +177,7 @@ def read_pyspy_raw(source: str | Path | Source, *, period_ns: int = 10_000_000) 
         InvalidInputError: It cannot be read, or a line has no count.
     """
     line = f"counts are taken as samples of {period_ns / 1e6:g} ms each, which is not in the file"
-    return read_lines(read_source(source), period_ns, _raw_frame, "pyspy-raw", [line])
+    return read_lines(read_source(source), period_ns, _raw_frame, "pyspy-raw", [line], are_samples=True)
 
 
 def _raw_frame(label: str) -> Frame:

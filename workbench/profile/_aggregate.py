@@ -42,7 +42,8 @@ def aggregate(profile: Profile, *, of: str, percentiles: bool = False) -> StackT
     """Return the stack tree of a profile's spans (`of="spans"`) or samples (`of="samples"`).
 
     With `percentiles`, also those of the calls of each stack, by the nearest rank; a call that had not ended
-    counts with the time it had taken. Samples know no calls, and have none.
+    counts with the time it had taken. Samples know no calls, and have none. They count nothing where a file has
+    merged them without saying how many there were.
 
     Raises:
         InvalidInputError: `of` is neither.
@@ -64,7 +65,8 @@ def aggregate(profile: Profile, *, of: str, percentiles: bool = False) -> StackT
             seen = track.samples.stack != ROOT
             stack = track.samples.stack[seen]
             self_ns += _sum_by(stack, track.samples.weight_ns[seen], size)
-            count += _sum_by(stack, track.samples.count[seen], size)
+            if track.samples.ticks is not None or not profile.file.is_merged:
+                count += _sum_by(stack, track.samples.count[seen], size)
     p50 = p95 = None
     if of == "spans" and percentiles:
         p50, p95 = nearest_ranks(

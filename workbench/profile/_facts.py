@@ -131,6 +131,8 @@ class FileFacts:
     """Of pstats: the share of the time that its stacks hold."""
     tree: str = ""
     """Of pstats: how the stacks were estimated."""
+    is_merged: bool = False
+    """Whether a sample stands for several with its stack: how many, `Samples.ticks` says, or nobody knows."""
     without_a_stack: int = 0
     """Samples that were left out because they have no stack."""
     unmatched_ends: int = 0

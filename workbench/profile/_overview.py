@@ -66,7 +66,8 @@ class Overview:
     """All of `outside`; None where nothing is."""
     lines: tuple[HotLine, ...]
     """The most frequent first."""
-    samples: int
+    samples: int | None
+    """None: not known."""
     line_samples: LineSamples | None = None
     """What `lines` were counted from."""
 
@@ -86,7 +87,8 @@ def overview(
     """
     paths = ScopePaths()
     functions: dict[int, tuple[SampledFunction, ...]] = {}
-    bare, count = None, 0
+    bare = None
+    count: int | None = 0
     nodes: tuple[ScopeNode, ...] = ()
     by_line = None
     if samples is not None:
@@ -96,7 +98,7 @@ def overview(
         functions = _functions_by_path(placed, counts, path, own)
         bare = counts.part(path == ROOT) if scope is None and functions[ROOT] else None
         by_line = LineSamples.of(samples, by_time=by_time)
-        count = int(counts.count.sum())
+        count = int(counts.count.sum()) if counts.effective or not counts.whole else None
         nodes = _sampled_nodes(paths, path, counts, functions)
     if scopes is not None:
         nodes = _scope_nodes(scopes, paths, functions)

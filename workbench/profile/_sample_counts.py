@@ -27,6 +27,8 @@ class SampledShare:
     share: float
     low: float
     high: float
+    is_known: bool = True
+    """Whether it is known how many samples there were; else the interval is from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class SampleCounts:
     amount: NDArray[np.float64]
     """(stacks,) what shares are made of: the count, or the time that was stood for"""
     effective: float
-    """How many independent samples they are worth at most."""
+    """How many independent samples they are worth at most; 0: not known, as is `count`."""
     changes: Changes | None = None
     """Of a sampler with one random sample in each period; None: its samples are at random times."""
 
@@ -68,6 +70,8 @@ class SampleCounts:
         Threads that are sampled at one moment are not independent, for what one does has to do with what the others
         do. So without regular ticks each moment counts once, however many threads were seen at it: samples are divided
         by how many threads are seen at a time, on average.
+
+        In a file that has merged equal stacks they are worth as many as it says that there were.
         """
         tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
         regular = bool(tracks) and all(samples_of(track).ticks is not None for track in tracks)
@@ -86,6 +90,8 @@ class SampleCounts:
             weights.append(weight.astype(np.float64))
         if not weights or not count.sum():
             return cls(count, amount, 0.0)
+        if profile.file.is_merged:
+            return cls(count, amount, float(count.sum()) if regular else 0.0)
         if regular:
             return cls(count, amount, float(count.sum()), _changes(ThreadRows.of(tracks)))
         weight = np.concatenate(weights)
@@ -112,7 +118,8 @@ class SampleCounts:
         if whole <= 0:
             return None
         worth = whole**2 / float((cpu**2 / np.maximum(ticks, 1)).sum())
-        return cls(count, amount, worth, _changes(rows, rows.cpu / np.maximum(rows.ticks, 1)))
+        changes = None if profile.file.is_merged else _changes(rows, rows.cpu / np.maximum(rows.ticks, 1))
+        return cls(count, amount, worth, changes)
 
     @cached_property
     def whole(self) -> float:
@@ -124,7 +131,7 @@ class SampleCounts:
         share = float(self.amount[stacks].sum()) / self.whole if self.whole > 0 else 0.0
         samples = int(self.count[stacks].sum())
         if self.changes is None or self.effective <= 0:
-            return SampledShare(samples, share, *wilson(share, self.effective))
+            return SampledShare(samples, share, *wilson(share, self.effective), self.effective > 0)
         return SampledShare(samples, share, *self._stratified(self.changes, stacks, share))
 
     def parts(self, stack: NDArray[np.int64], group: NDArray[np.int64], groups: int) -> list[SampledShare]:
@@ -144,7 +151,11 @@ class SampleCounts:
                 self._interval(share, square) for share, square in zip(shares, squares.tolist(), strict=True)
             ]
         samples = count.astype(np.int64).tolist()
-        return [SampledShare(*each[:2], *each[2]) for each in zip(samples, shares, intervals, strict=True)]
+        known = self.effective > 0
+        return [
+            SampledShare(count, share, *interval, known)
+            for count, share, interval in zip(samples, shares, intervals, strict=True)
+        ]
 
     def _squares(
         self, changes: Changes, stack: NDArray[np.int64], group: NDArray[np.int64], groups: int

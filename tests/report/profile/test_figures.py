@@ -17,11 +17,12 @@ from tests.helpers.html import Page
 from tests.helpers.lines_of_ranges import costs_of_run, lines_of_ranges
 from tests.helpers.page_profiles import capture_of, merged, training, waits
 from tests.helpers.random_profiles import random_profiles
-from workbench.profile import Profile
+from workbench.profile import Profile, scope_samples
 from workbench.report.profile.files import write_profile_files
 from workbench.report.profile.overview import as_json, as_markdown, as_text, overview_of
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import ProfileRun, read_run, run_of_profile
+from workbench.report.profile.sampled import native_note
 
 UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
 SIZES = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1.0}
@@ -79,7 +80,9 @@ class Facts:
 
 def add_header(facts: Facts, page: Page, run: ProfileRun) -> None:
     """The first screen: when it ran, and the bars of the heaviest scopes."""
-    facts.add_time("header", page.source[page.source.index("took ") :][:40], "took")
+    begin = re.search(r"\b(took|covers) ", page.source)
+    assert begin is not None
+    facts.add_time("header", page.source[begin.end() :][:40], "took")
     shown = overview_of(run)
     once = Counter(node.path[-1] for node in shown.found.scopes)
     rows = re.findall(r'<tr class="scope">.*?</tr>', page.source)
@@ -106,7 +109,9 @@ def add_text(facts: Facts, run: ProfileRun) -> None:
     facts.add("json", found["seconds"] * 1e9, 0.5, "took")
     facts.add("json", found["samples"], 0, "samples")
     text = as_text(shown)
-    facts.add_time("terminal", text[0][text[0].rindex("took ") :], "took")
+    facts.add_time(
+        "terminal", text[0][text[0].rindex("took " if "took " in text[0] else "covers ") :], "took"
+    )
     for line in (text[0], as_markdown(shown)[0]):
         if count := re.search(r"([\d,]+) samples?\b", line):
             facts.add("terminal", float(count[1].replace(",", "")), 0, "samples")
@@ -234,7 +239,7 @@ def add_flame_graphs(facts: Facts, page: Page) -> None:
 def add_trust(facts: Facts, page: Page) -> None:
     """The figures on how far to trust the page."""
     for what, value in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page.source):
-        if what == "took":
+        if what in ("took", "covers"):
             facts.add_time("trust", value, "took")
         elif what in ("sample", "samples"):
             facts.add("trust", float(value.replace(",", "")), 0, "samples")
@@ -287,6 +292,22 @@ def test_costs_beside_time_have_one_value(tmp_path: Path) -> None:
     for cost in COSTS:
         assert {s.where for s in facts.stated[cost, "fit"]} == {"table", "panel", "range", "json"}
     assert {s.where for s in facts.stated["largest resident set",]} == {"header", "timeline", "json"}
+
+
+def test_waiting_and_the_lock_are_told_apart_everywhere() -> None:
+    """The tree, the lines and the notes of the table have the lock beside waiting in the system, a fifth each."""
+    shown = overview_of(run_of_profile(waits()))
+    found: dict[str, Any] = json.loads(json.dumps(as_json(shown)))
+    (solve,) = [scope for scope in found["scopes"] if scope["path"][-1] == "solve"]
+    tree = {function["name"]: function["share"] for function in solve["functions"]}
+    assert tree == {"waiting": 0.2, "waiting for the GIL": 0.2}
+    (line,) = [line for line in found["lines"] if line["line"] == 9]
+    assert [line["work"][what]["share"] for what in ("waiting", "waiting_for_lock")] == [0.2, 0.2]
+    under = scope_samples(waits())["solve"]
+    assert (under.waiting, under.lock) == (0.5, 0.5)
+    assert native_note(under).text.replace("\u00a0", " ") == "50 % waiting, 50 % waiting for the GIL"
+    costs = {costs["name"]: costs for costs in found["scope_resources"]}["solve"]
+    assert (costs["waiting"]["s"], costs["waiting_for_lock"]["s"]) == (0.2, 0.2)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

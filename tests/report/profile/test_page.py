@@ -37,7 +37,7 @@ def test_summary_tables_and_points(tmp_path: Path) -> None:
     page = page_of(training(), tmp_path / "out")
     assert "python fit.py" in page.text
     for words in (
-        "took 100 ms",
+        "covers 100 ms",
         "process 1",
         "threads 2",
         "scopes 11 of 4 names",

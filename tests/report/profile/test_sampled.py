@@ -45,7 +45,7 @@ def capture(tmp_path: Path) -> Capture:
 
 def cells_of(profile: Profile, sampler: str = "") -> dict[str, dict[str, str]]:
     table = scopes_table(
-        without_samples(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes
+        without_samples(profile), sampled_of(drop_idle(samples_only(profile)), sampler)
     ).table
     labels = [column.label for column in table.columns]
     return {

@@ -29,7 +29,7 @@ def figures(run: ProfileRun) -> list[Figure]:
     processes = {track.pid for profile in profiles for track in profile.tracks}
     known = run.scopes.recording.processes if run.scopes is not None else 0
     count = max(len(processes), known)
-    what = "took" if run.attached is None else "measured"
+    what = "covers" if run.seconds is None else "took" if run.attached is None else "measured"
     found = [Figure(what, as_amount(duration_ns(run), "ns"))]
     if profiles:
         found.append(Figure(plural(count, "process", "es"), f"{count:,}"))
@@ -42,11 +42,12 @@ def figures(run: ProfileRun) -> list[Figure]:
     if run.samples is not None:
         sampled = [track.samples for track in run.samples.tracks if track.samples is not None]
         samples = sum(int(each.count[each.stack != ROOT].sum()) for each in sampled)
+        is_known = not run.samples.file.is_merged or all(each.ticks is not None for each in sampled)
         rate = f", {run.rate} a second" if run.rate else ""
         found.append(
             Figure(
                 plural(samples, "sample"),
-                f"{samples:,}",
+                f"{samples:,}" if is_known else "not known",
                 f"of threads at work, {run.sampler}{rate}".strip(", "),
             )
         )

@@ -229,7 +229,7 @@ def answer(shown: RunOverview) -> str:
             f"{as_rough_share(share)} {_cut(name)}{f' in {_cut(where)}' if where != name else ''}"
             for share, name, where in parts
         ]
-        return f"Of all samples: {'; '.join(words)}."
+        return f"Of {'all samples' if shown.found.samples else 'the time'}: {'; '.join(words)}."
     heavy = sorted(shown.found.scopes, key=lambda node: -node.self_ns)[:MAX_ANSWER]
     words = [f"{_cut(node.path[-1])} {as_amount(node.self_ns, 'ns')}" for node in heavy if node.self_ns > 0]
     return f"Self time: {', '.join(words)}." if words else ""
@@ -439,4 +439,10 @@ def _json_function(function: SampledFunction) -> dict[str, object]:
 
 
 def _json_share(share: SampledShare) -> dict[str, object]:
-    return {"share": share.share, "low": share.low, "high": share.high, "samples": share.samples}
+    known = share.is_known
+    return {
+        "share": share.share,
+        "low": share.low if known else None,
+        "high": share.high if known else None,
+        "samples": share.samples if known else None,
+    }

@@ -265,9 +265,11 @@ def duration_ns(run: ProfileRun) -> int:
 
 
 def took(run: ProfileRun) -> str:
-    """Return how long the run took, or how long this program was measured, in words."""
+    """Return how long the run took, how long this program was measured, or what its profile covers, in words."""
     time = as_amount(duration_ns(run), "ns")
-    return f"took {time}" if run.attached is None else f"attached to PID {run.attached} for {time}"
+    if run.attached is not None:
+        return f"attached to PID {run.attached} for {time}"
+    return f"covers {time}" if run.seconds is None else f"took {time}"
 
 
 def has_time(profile: Profile | None, of: str) -> bool:

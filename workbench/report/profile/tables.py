@@ -353,13 +353,17 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
     estimated = [] if is_memory else [*shown[:MAX_INTERVALS], *scopes[:MAX_INTERVALS]]  # bytes are exact
     parts = dict(_parts(profile, group, estimated, by_time=by_time))
 
+    columns: Sequence[Column] = _BYTES_COLUMNS if is_memory else _FUNCTION_COLUMNS
+    if not any(found.count):  # nobody knows how many samples there were
+        columns = columns[:-1]
+
     def cells(i: int) -> list[Cell]:
         if i in parts:
             shares = [_sampled(part) for part in parts[i]]
         else:
             shares = [_share(part, tree.all_ns) for part in (found.self_ns[i], found.total_ns[i])]
         amounts = [_amount(found.self_ns[i], profile.unit), _amount(found.total_ns[i], profile.unit)]
-        return [*shares, *amounts, _whole(found.count[i])]
+        return [*shares, *amounts, _whole(found.count[i])][: len(columns)]
 
     data = _data(tree.all_ns, found, labels, [*shown, *scopes])
     seen = [[_seen(part) for part in parts[i]] if i in parts else None for i in (*shown, *scopes)]
@@ -367,7 +371,7 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
         "function",
         _sorted_table(
             "function",
-            _BYTES_COLUMNS if is_memory else _FUNCTION_COLUMNS,
+            columns,
             [Row(labels[i][0], cells(i), notes=[_kind_and_place(labels[i])]) for i in shown],
             by="self_share",
         ),
@@ -463,8 +467,8 @@ def _sampled(part: SampledShare) -> Cell:
 
 
 def _seen(part: SampledShare) -> list[str | int]:
-    """Return a share and its samples as the page's script shows them."""
-    return [as_share_give_or_take(part), part.samples]
+    """Return a share and its samples, if they are known, as the page's script shows them."""
+    return [as_share_give_or_take(part), *([part.samples] if part.is_known else [])]
 
 
 def _whole(value: int) -> Cell:

@@ -105,7 +105,8 @@ export function scopeRows([, , , total, self, count], all, ofCalls, seen, memory
     for (const [what, value] of [["p50", p50], ["p95", p95], ["p99", p99]]) if (value !== null) rows.push([what, time(value)]);
     rows.push(["max", time(longest)]);
   }
-  if (seen) rows.push(["of samples", seen[0]], ["samples", whole.format(seen[1])]);
+  if (seen) rows.push(["of samples", seen[0]]);
+  if (seen && seen.length > 1) rows.push(["samples", whole.format(seen[1])]);
   return rows;
 }
 
@@ -119,7 +120,7 @@ export function memoryRows([, , , total, self, count], all) {
 export function sampleRows([, , , total, self, count], all, seen, own) {
   const rows = [["of samples", seen ? seen[0] : share(total, all)]];
   if (seen && seen.length > 1) rows.push(["samples", whole.format(seen[1])]);
-  rows.push(["on top", (own ? own[0] : share(self, all)) + " · " + whole.format(count)]);
+  rows.push(["on top", (own ? own[0] : share(self, all)) + (count ? " · " + whole.format(count) : "")]);
   rows.push(["total", "≈ " + time(total)], ["self", "≈ " + time(self)]);
   return rows;
 }
