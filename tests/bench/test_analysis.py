@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
 from tests.helpers.bench_runs import write_experiment
 from workbench.bench.analysis.analysis import Analysis, VariantComparison, analyse
 from workbench.errors import InvalidInputError
+from workbench.report.bench.markdown import experiment_markdown
+from workbench.report.bench.rows import as_text
 
 Make = Callable[..., Analysis]
 STEADY = [1.0, 1.001, 0.999, 1.0, 1.002, 0.998, 1.001, 0.999]
@@ -22,10 +26,18 @@ WILD = [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7, 1.05]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Return a function that writes a run and analyses it; the first variant is the baseline."""
+    """Return a function that writes a run and analyses it; the first variant is the baseline.
+
+    Whatever it finds has the JSON of the published schema.
+    """
+    schema = json.loads(
+        resources.files("workbench.bench.analysis").joinpath("experiment.schema.json").read_text()
+    )
 
     def write(runs: dict[str, Sequence[Any]], **more: Any) -> Analysis:
-        return analyse(write_experiment(tmp_path / "run", runs, **more))
+        analysis = analyse(write_experiment(tmp_path / "run", runs, **more))
+        jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(analysis.to_json())))
+        return analysis
 
     return write
 
@@ -224,6 +236,17 @@ def test_machines_get_all_of_it_as_strict_json(make: Make) -> None:
     assert by_name["other"]["quality_verdict"]["change"]["low"] is None
     assert by_name["other"]["sentence"] == "2.00× faster [2.00, 2.00]; ∞× smaller error [∞, ∞]"
     assert by_name["broken"]["speed"] is None
+
+
+def test_no_more_variants_than_asked_for(make: Make) -> None:
+    """JSON and text have the first ones, and say how many there are."""
+    analysis = make({"base": times(1.0), "slow": times(2.0), "fast": times(0.5)})
+    found = analysis.to_json(2)
+    assert ([each["variant"] for each in found["comparisons"]], found["variants"]) == (["base", "slow"], 3)
+    text = as_text(analysis, top=2)
+    assert "1 more variant: --top 3" in text
+    assert not any("slow" in line for line in text)
+    assert "1 more variant: --top 3" in " ".join(experiment_markdown(analysis, 2))
 
 
 def test_a_run_without_a_complete_round_is_refused(tmp_path: Path) -> None:

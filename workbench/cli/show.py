@@ -20,7 +20,8 @@ Examples:
   workbench show fit.speedscope.json                any file that can be read
   workbench show profiles/fit --scope "compute jacobian" --top 30
   workbench show profiles/fit --markdown >>"$GITHUB_STEP_SUMMARY"
-  workbench show profiles/fit --json                as JSON; report/profile/show.schema.json of the package defines it
+  workbench show profiles/fit --json                as JSON; report/profile/show.schema.json of the package defines it,
+                                                    and bench/analysis/experiment.schema.json that of an experiment
   workbench show --redact --markdown profiles/fit   without names of users and hosts, for a public issue
   workbench show reports/2026-11-23-101500          the verdicts of an experiment
 
@@ -52,7 +53,7 @@ def command(top: int, scope: str | None, form: str, redact: bool, path: Path) ->
             )
         if redact:
             refuse_experiment(path)
-        _show_experiment(path, form)
+        _show_experiment(path, form, top)
         return
     from workbench.report.profile.overview import as_json, as_markdown, as_text, overview_of
     from workbench.report.profile.redacted import redacted
@@ -71,7 +72,7 @@ def command(top: int, scope: str | None, form: str, redact: bool, path: Path) ->
         click.echo(line)
 
 
-def _show_experiment(path: Path, form: str) -> None:
+def _show_experiment(path: Path, form: str, top: int) -> None:
     from workbench.bench.analysis.analysis import analyse
     from workbench.bench.results.results import read_results
     from workbench.report.bench.markdown import experiment_markdown
@@ -79,8 +80,9 @@ def _show_experiment(path: Path, form: str) -> None:
 
     analysis = analyse(read_results(path))
     if form == "json":
-        click.echo(json.dumps(analysis.to_json(), indent=1, allow_nan=False))
+        click.echo(json.dumps(analysis.to_json(top), indent=1, allow_nan=False))
         return
     width = terminal_width(sys.stdout)
-    for line in experiment_markdown(analysis) if form == "markdown" else as_text(analysis, width):
+    lines = experiment_markdown(analysis, top) if form == "markdown" else as_text(analysis, width, top)
+    for line in lines:
         click.echo(line)

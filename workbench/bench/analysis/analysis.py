@@ -47,6 +47,9 @@ from workbench.bench.stats.intervals import (
 )
 from workbench.text import as_rounds
 
+SCHEMA = 1
+"""Of the JSON."""
+
 
 @dataclass(frozen=True)
 class VariantComparison:
@@ -168,15 +171,20 @@ class Analysis:
             name: value for name, value in records.plain(found).items() if name in known
         }
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it for machines, as `workbench bench --json` prints it; what is infinite is null."""
+    def to_json(self, top: int | None = None) -> dict[str, Any]:
+        """Return it for machines; its form is that of experiment.schema.json, and what is infinite is null.
+
+        Args:
+            top: How many variants there are at most; None: all.
+        """
         words, head = self.sentences(), self.results.head
         comparisons = [
             asdict(comparison)
             | {"sentence": words[comparison.variant], "instructions": self._instructions(comparison.variant)}
-            for comparison in self.comparisons
+            for comparison in self.comparisons[:top]
         ]
         found = {
+            "schema": SCHEMA,
             "suite": head.suite,
             "baseline": self.results.baseline,
             "quality": self.results.quality,
@@ -188,6 +196,7 @@ class Analysis:
             "memory_check": asdict(self.memory_check) if self.memory_check is not None else None,
             "check": asdict(self.check) | {"void": self.check.void, "words": self.notes()[0]},
             "busy": self.busy or None,
+            "variants": len(self.comparisons),
             "comparisons": comparisons,
         }
         plain: dict[str, Any] = _finite(found)

@@ -14,7 +14,7 @@ from workbench.bench.compare.gate import INCONCLUSIVE, ORDER, PairVerdict, Verdi
 from workbench.bench.results.results import Results
 from workbench.report.bench.headlines import headlines_of
 from workbench.report.bench.health import BAD, DOUBTFUL, health_of
-from workbench.report.bench.rows import HEADS, cells, filled, notes_of, round_seconds, rows_of
+from workbench.report.bench.rows import HEADS, cells, filled, left_out, notes_of, round_seconds, rows_of
 from workbench.text import as_duration, as_rounds, as_seconds, for_markdown, printable, rounded_up, shortened
 
 MAX_BYTES, MAX_TABLE_BYTES = 60_000, 40_000
@@ -24,17 +24,18 @@ MAX_LETTERS = 300
 Row = Sequence[str]
 
 
-def experiment_markdown(analysis: Analysis) -> list[str]:
-    """Return the lines of an experiment; a comparison begins with its verdict."""
+def experiment_markdown(analysis: Analysis, top: int | None = None) -> list[str]:
+    """Return the lines of an experiment with at most `top` variants; a comparison begins with its verdict."""
     verdict = recorded_verdict(analysis.results)
     if verdict is None:
         rows = rows_of(analysis)
         heads = [line.text for line in headlines_of(analysis, rows)]
-        return _fitted(heads, [HEADS, *map(cells, rows)], [*notes_of(analysis), _health(analysis)])
+        notes = [*left_out(analysis, top), *notes_of(analysis, top), _health(analysis)]
+        return _fitted(heads, [HEADS, *map(cells, rows[:top])], notes)
     times = {each.variant: as_seconds(each.value.value) for each in analysis.comparisons if each.value}
     pairs = analysis.results.head.pairs
     table: list[Row] = [("verdict", "variant", "base", "new", "time", "error", "memory")]
-    for pair in _ordered(verdict):
+    for pair in _ordered(verdict)[:top]:
         base, new = pairs[pair.variant]
         verdict_cell, variant, *found = _cells(pair)
         table.append((verdict_cell, variant, times.get(base, "–"), times.get(new, "–"), *found))

@@ -21,6 +21,7 @@ from workbench.text import (
     as_short_number,
     as_size,
     error_parts,
+    plural,
     printable,
     rounded_up,
     speed_parts,
@@ -184,19 +185,26 @@ def round_seconds(results: Results) -> list[float]:
     return list(took.values())
 
 
-def as_text(analysis: Analysis, width: int | None = None) -> list[str]:
+def as_text(analysis: Analysis, width: int | None = None, top: int | None = None) -> list[str]:
     """Return an experiment for a terminal: an aligned table, then what it is to be read with.
 
-    A table wider than `width` columns is broken into several below each other, each with the variants.
+    A table wider than `width` columns is broken into several below each other, each with the variants, of which there
+    are at most `top`.
     """
-    columns = list(zip(*filled([HEADS, *map(cells, rows_of(analysis))]), strict=True))
+    columns = list(zip(*filled([HEADS, *map(cells, rows_of(analysis)[:top])]), strict=True))
     parts = [[columns[0], columns[1]]]
     for column in columns[2:]:
         if width is not None and _wide([*parts[-1], column]) > width:
             parts.append([columns[1]])
         parts[-1].append(column)
     lines = [line for part in parts for line in ("", *_aligned(part))]
-    return [*lines[1:], *notes_of(analysis)]
+    return [*lines[1:], *left_out(analysis, top), *notes_of(analysis, top)]
+
+
+def left_out(analysis: Analysis, top: int | None) -> list[str]:
+    """Return a line where there are more variants than `top`."""
+    more = 0 if top is None else len(analysis.comparisons) - top
+    return [f"{more} more {plural(more, 'variant')}: --top {len(analysis.comparisons)}"] if more > 0 else []
 
 
 def _wide(columns: Sequence[Sequence[str]]) -> int:
@@ -220,10 +228,10 @@ def cells(row: BenchRow) -> Sequence[str]:
     return verdict, row.name, row.time, str(row.speed), row.instructions, *map(str, figures), row.needs
 
 
-def notes_of(analysis: Analysis) -> list[str]:
-    """Return lines that the table is to be read with."""
+def notes_of(analysis: Analysis, top: int | None = None) -> list[str]:
+    """Return lines that a table of so many variants is to be read with."""
     notes = []
-    for row in rows_of(analysis):
+    for row in rows_of(analysis)[:top]:
         whole = [f"the whole run: {row.whole.words()}"] if row.whole is not None else []
         memory = [f"peak memory {row.memory_difference} on the baseline"] if row.memory_difference else []
         if said := "; ".join([*whole, *memory, *row.notes]):
