@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -335,6 +336,31 @@ def test_forked_children_are_sampled(sampled):
                 ticks[name] = ticks.get(name, 0) + count
     assert ticks["child"] > 60
     assert ticks["parent"] > 20
+
+
+def test_children_of_milliseconds_have_named_native_frames(sampled):
+    """Native functions of a child that ends at once have their names, too: it knows its parent's libraries."""
+    profile = sampled(
+        """
+        import zlib
+        data = b"x" * 100_000
+        zlib.crc32(data)
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0:
+                end = time.perf_counter() + 0.01
+                while time.perf_counter() < end:
+                    zlib.crc32(data)
+                os._exit(0)
+            os.waitpid(pid, 0)
+        """
+    )
+    ticks = Counter[str]()
+    for track in profile.tracks[1:]:
+        for names, count in stacks(profile, track) if track.samples is not None else ():
+            ticks[names[-1] if names else ""] += count
+    assert ticks.total() > 20
+    assert ticks["[unknown]"] < 0.1 * ticks.total()
 
 
 def test_a_killed_process_has_its_samples(tmp_path):

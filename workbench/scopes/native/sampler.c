@@ -612,6 +612,8 @@ static void tick(uint32_t ticks) {
     if (is_check) choose_signal();
     if (tick_count / MODULE_TICKS != (tick_count - ticks) / MODULE_TICKS || __atomic_exchange_n(&modules_missed, 0, __ATOMIC_RELAXED))
         look_at_modules();
+    else
+        log_modules(modules_now); /* in a segment that is new */
     uint32_t sleepers = 0, turns;
     for (uint32_t i = 0; i < thread_count; i++) sleepers += asleep[i];
     turns = (sleepers + MAX_ASLEEP - 1) / MAX_ASLEEP;
@@ -677,6 +679,7 @@ static void *run_helper(void *unused) {
         tick(ticks);
         if (links == 4 && is_over(process)) break; /* the last thread ended unseen: the process ends with the helper */
     }
+    log_modules(modules_now);
     if (!log_error()) resources_edge(system_ns(), 1, !is_pausing);
     spent += own_cpu();
     return NULL;
