@@ -107,7 +107,7 @@ class LineSamples:
             tuple(work for _, work, _ in numbers),
             tuple(of_path[scope] for _, _, scope in numbers),
             counted.tracks,
-            by_time and counts.changes is None,
+            by_time or counts.changes is not None,
         )
 
     def marked(self, profile: Profile, group: Int64) -> Profile:

@@ -52,7 +52,7 @@ class SampleCounts:
     count: NDArray[np.int64]
     """(stacks,) how often it was seen"""
     amount: NDArray[np.float64]
-    """(stacks,) what shares are made of: the count, or the time that was stood for"""
+    """(stacks,) what shares are made of: the count, or the time that was stood for, of regular ticks in periods"""
     effective: float
     """How many independent samples they are worth at most; 0: not known, as is `count`."""
     changes: Changes | None = None
@@ -62,8 +62,8 @@ class SampleCounts:
     def of(cls, profile: Profile, *, by_time: bool = False) -> SampleCounts:
         """Return the counts of a profile in which each sample is of one thread.
 
-        A sampler that takes one sample in each period (`Samples.ticks`) counts ticks, which are of time, too. One that
-        samples whatever runs at random times, as py-spy does, counts samples. One that does so when a function is
+        A sampler that takes one sample in each period (`Samples.ticks`) counts ticks, which are of time, too: at the
+        edges of a range parts of them. One that samples whatever runs at random times, as py-spy does, counts samples. One that does so when a function is
         called or returns stands for the time since it last did: shares are of time, and samples of unequal weight are
         worth fewer, (Σw)²/Σw².
 
@@ -84,12 +84,15 @@ class SampleCounts:
             stack, weight = samples.stack[seen], samples.weight_ns[seen]
             own = np.bincount(stack, weights=samples.count[seen], minlength=size)
             count += own.astype(np.int64)
-            amount += np.bincount(stack, weights=weight, minlength=size) if by_time and not regular else own
+            amount += np.bincount(stack, weights=weight, minlength=size) if by_time or regular else own
             begins.append(samples.at_ns[seen])
             ends.append(samples.at_ns[seen] + weight)
             weights.append(weight.astype(np.float64))
         if not weights or not count.sum():
             return cls(count, amount, 0.0)
+        if regular:
+            period = float(amount.sum()) / float(count.sum())
+            amount = amount / period if period else count.astype(np.float64)
         if profile.file.is_merged:
             return cls(count, amount, float(count.sum()) if regular else 0.0)
         if regular:

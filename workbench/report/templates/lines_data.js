@@ -50,7 +50,7 @@ export function rowsOfPart(data, scope, part) {
   const amount = data.by_time ? part.time : part.samples;
   const sums = data.run.map(() => new Float64Array(columns.length));
   data.groups.forEach(([path, work, set], group) => {
-    if (!part.samples[group] || (inside !== null && !data.scope_sets[set].includes(inside))) return;
+    if (!amount[group] || (inside !== null && !data.scope_sets[set].includes(inside))) return;
     const [top, ...lines] = data.paths[path];
     for (const row of lines) sums[row][1] += amount[group];
     if (top < 0) return;
