@@ -95,6 +95,21 @@ def test_lines_choose_their_frame(opened: Any) -> None:
     assert opened.evaluate("chosen[0].place") == "/home/me/fit.py"
 
 
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_the_first_screen_shows_a_line(path: Path, open_page: Callable[..., Any], how: str) -> None:
+    """One of the hottest lines of the first screen is shown in its file, and its function is selected."""
+    page = open_page(path).page
+    button = page.locator(".overview button.place", has_text="fit.py:23")
+    if how == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    assert page.get_by_role("tab", name="Lines").get_attribute("aria-selected") == "true"
+    assert page.locator("#lines tr:focus .number").inner_text() == "23"
+    assert page.locator(".side h3").inner_text() == "solve"
+
+
 def test_a_frame_is_marked_and_a_search_marks_lines(opened: Any) -> None:
     """The lines of the selected function are marked and in view, and so are those that a search finds."""
     opened.evaluate("lines.chart.select({ name: 'solve', place: '/home/me/fit.py' })")

@@ -251,6 +251,19 @@ def test_the_first_screen_selects(written: Written, open_page: Callable[..., Any
     assert selected(page) == "solve"
 
 
+@HOW
+def test_the_first_screen_searches(written: Written, open_page: Callable[..., Any], how: str) -> None:
+    """A function of the first screen is searched for."""
+    page = open_page(written("profile")).page
+    button = page.locator(".overview button", has_text="dgemm")
+    if how == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    assert page.locator(".find").input_value() == "dgemm"
+
+
 def test_the_address_brings_all_back(written: Written, open_page: Callable[..., Any]) -> None:
     """Tab, source, search and selection are those of the address; what is not of the workspace is left alone."""
     file = written("profile")

@@ -22,6 +22,8 @@ from workbench.profile.stacks import ROOT
 IMPORTS, WAITING = "imports", "waiting"
 NO_OWN = "library threads and interpreter"
 """Samples without a Python function of the program's own."""
+OF_PACKAGE = " (Python code)"
+"""Behind the name of an installed package."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class SampledFunction:
     of_all: SampledShare
     parts: tuple[SampledFunction, ...] = ()
     """What was on top of the stack below it, the most frequent first."""
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is one function, and not many."""
+        return self.name not in (IMPORTS, WAITING, NO_OWN) and not self.name.endswith(OF_PACKAGE)
 
 
 @dataclass(frozen=True)
@@ -224,4 +231,4 @@ def _top(frame: Frame) -> tuple[str, str]:
         return frame.name, ""
     if not frame.file or is_own(frame.file):
         return frame.name, frame.file
-    return f"{package_of(frame.file)} (Python code)", ""
+    return package_of(frame.file) + OF_PACKAGE, ""

@@ -63,9 +63,9 @@ class SampleCounts:
         """Return the counts of a profile in which each sample is of one thread.
 
         A sampler that takes one sample in each period (`Samples.ticks`) counts ticks, which are of time, too: at the
-        edges of a range parts of them. One that samples whatever runs at random times, as py-spy does, counts samples. One that does so when a function is
-        called or returns stands for the time since it last did: shares are of time, and samples of unequal weight are
-        worth fewer, (Σw)²/Σw².
+        edges of a range parts of them. One that samples whatever runs at random times, as py-spy does, counts samples.
+        One that does so when a function is called or returns stands for the time since it last did: shares are of time,
+        and samples of unequal weight are worth fewer, (Σw)²/Σw².
 
         Threads that are sampled at one moment are not independent, for what one does has to do with what the others
         do. So without regular ticks each moment counts once, however many threads were seen at it: samples are divided

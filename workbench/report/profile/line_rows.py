@@ -38,6 +38,8 @@ class LineRow(NamedTuple):
     source: str
     work: tuple[str, ...]
     """The shares of `work_columns`."""
+    file: str = ""
+    line: int = 0
 
 
 def files_of_lines(lines: Sequence[HotLine]) -> list[str]:
@@ -73,6 +75,8 @@ def line_rows(run: ProfileRun, lines: Sequence[HotLine]) -> list[LineRow]:
                 as_rough_share(part.share if part is not None and part.samples else None)
                 for part in (line.cpu if work is None else line.work.get(work) for work in columns)
             ),
+            printable(line.file),
+            line.line,
         )
         for line in lines
     ]

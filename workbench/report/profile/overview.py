@@ -71,6 +71,7 @@ class OverviewRow:
     scope: ScopeNode | None = None
     share: SampledShare | None = None
     """Of a function, or of a scope of which samples alone are known."""
+    function: SampledFunction | None = None
 
     @property
     def exact(self) -> ScopeNode | None:
@@ -92,6 +93,8 @@ class BarRow:
     self: str
     calls: str
     share: str
+    find: str = ""
+    """The name of a function, by which a search finds it."""
 
     def cells(self, heads: Sequence[str]) -> list[str]:
         """Return what stands in `columns`."""
@@ -174,16 +177,16 @@ def _rows(found: Overview, top: int) -> Iterator[OverviewRow]:
     for node in (node for node in found.scopes if node.path in paths):
         yield OverviewRow(len(node.path) - 1 - base, node.path[-1], node, node.of_all)
         for each in chosen.get(node.path, ()):
-            yield OverviewRow(len(node.path) - base, each.name, share=each.of_all)
+            yield OverviewRow(len(node.path) - base, each.name, share=each.of_all, function=each)
     outside = chosen.get((), ())
     inner = 1 if scopes else 0
     if scopes and outside:
         yield OverviewRow(0, "outside any scope", share=found.outside_share)
     for each in outside:
-        yield OverviewRow(inner, _function(each), share=each.of_all)
+        yield OverviewRow(inner, _function(each), share=each.of_all, function=each)
         for part in each.parts:
             if left > 0 and len(each.parts) > 1 and part.of_all.share >= MIN_SHARE:
-                yield OverviewRow(inner + 1, part.name, share=part.of_all)
+                yield OverviewRow(inner + 1, part.name, share=part.of_all, function=part)
                 left -= 1
 
 
@@ -318,6 +321,9 @@ def bars(shown: RunOverview) -> list[BarRow]:
                 self="" if scope is None else " ".join(as_digits(scope.self_ns)),
                 calls="" if scope is None else f"{scope.calls:,}",
                 share="" if share is None else as_share_give_or_take(share),
+                find=printable(row.function.name)
+                if row.function is not None and row.function.is_function
+                else "",
             )
         )
     return found

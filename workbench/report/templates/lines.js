@@ -217,5 +217,19 @@ function linesView() {
   }
   if (files.length) files[0].box.open = true;
   refreshAll();
-  return { search, select, showScope, showPart, showBy };
+  // Shows a line of a file, and chooses its function.
+  function showLine(place, line) {
+    const view = files[data.files.findIndex((file) => file.place === place)];
+    if (!view) return;
+    view.box.open = true;
+    build(view);
+    const row = view.lines.get(line)?.row;
+    if (!row) return;
+    choose(view, line);
+    row.scrollIntoView({ block: "center" });
+    holdFocus(row);
+    row.focus({ preventScroll: true });
+  }
+
+  return { search, select, showScope, showPart, showBy, showLine };
 }

@@ -241,7 +241,7 @@ function begin() {
     const note = isPart ? whereOf() + (source.hasCalls ? "" : "; short calls are merged there, and not counted") : "";
     const i = placeOf(view, source, state.frame);
     workspace.classList.toggle("chosen", i >= 0);
-    if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, unit, note: state.frame ? named(state.frame) + " is not there" : note });
+    if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, unit, kinds: source.data.kinds, note: state.frame ? named(state.frame) + " is not there" : note });
     const [name, place, kind, total, self] = view.frames[i];
     const [callers, callees] = view.edges[i] || [];
     panel.show({
@@ -257,6 +257,7 @@ function begin() {
       frames: view.frames,
       about,
       unit,
+      kinds: source.data.kinds,
       hasLines: tabKeys.includes("lines") && kind !== SCOPE,
     });
   }
@@ -350,13 +351,30 @@ function begin() {
     }, PAUSE);
   });
 
-  // A scope of the first screen, or one that leaks, can be chosen there: its name becomes a button.
-  for (const name of document.querySelectorAll(".overview .scope .name, .leak h3 .name")) {
+  // The names of the first screen become buttons: a scope, or one that leaks, is selected, a function is searched for,
+  // and a line is shown.
+  function becomeButton(name, title, press) {
     const button = html("button", name.className + "", name.textContent);
     button.type = "button";
-    button.title = "select it below";
-    button.addEventListener("click", () => choose({ name: button.textContent, place: "" }));
+    button.title = title;
+    button.addEventListener("click", press);
     name.replaceWith(button);
+  }
+  for (const name of document.querySelectorAll(".overview .scope .name, .leak h3 .name"))
+    becomeButton(name, "select it below", () => choose({ name: name.textContent, place: "" }));
+  for (const row of document.querySelectorAll(".overview [data-find]")) {
+    const { find: text } = row.dataset;
+    becomeButton(row.querySelector(".name"), "search for it below", () => {
+      change({ search: text.includes("[") ? text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") : text });
+      workspace.scrollIntoView({ block: "nearest" });
+    });
+  }
+  for (const row of lines ? document.querySelectorAll(".overview [data-line]") : []) {
+    const { file, line } = row.dataset;
+    becomeButton(row.querySelector(".place"), "show it below", () => {
+      change({ tab: "lines" });
+      lines.chart.showLine(file, Number(line));
+    });
   }
 
   // --- the address

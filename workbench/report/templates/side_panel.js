@@ -20,7 +20,8 @@ export function sidePanel(panel, choose, showLines) {
   }
 
   // `about` is a word for approximate times: those of samples.
-  function list(title, edges, total, { frames, about, nothing, unit }) {
+  function list(title, edges, total, { frames, about, nothing, unit, kinds }) {
+    const count = countedBy(edges.filter(([other]) => other >= 0).map(([other]) => frames[other][0]));
     const written = unit === "bytes" ? size : time;
     html("h4", "", title, body);
     if (!edges.length) return void html("p", "soft", nothing, body);
@@ -29,7 +30,11 @@ export function sidePanel(panel, choose, showLines) {
       const item = html("li", "", undefined, items);
       html("i", "", undefined, item).style.width = (total > 0 ? Math.max(0, Math.min(100, (100 * took) / total)) : 0) + "%";
       const inner = html(other >= 0 ? "button" : "span", "", undefined, item);
-      if (other >= 0) html("span", "name", frames[other][0], inner);
+      if (other >= 0) {
+        const [name, place, kind] = frames[other];
+        const text = html("span", "name", name, inner);
+        if (count.get(name) > 1) html("em", "", " " + [kinds[kind], place.replace(/.*[/\\]/, "")].filter(Boolean).join(" · "), text);
+      }
       else html("em", "", other === SELF && unit === "bytes" ? "itself" : WORDS[other], inner);
       html("span", "amount", about + written(took) + " · " + share(took, total), inner);
       if (other < 0) continue;
@@ -43,17 +48,17 @@ export function sidePanel(panel, choose, showLines) {
   }
 
   return {
-    showAll({ frames, all, about, note, unit }) {
+    showAll({ frames, all, about, note, unit, kinds }) {
       begin();
       html("h3", "kind", unit === "bytes" ? "most bytes of their own" : "most self time", head);
       if (note) html("p", "soft", note, body);
       const heaviest = frames.map((frame, i) => [i, frame[4] || 0]).filter(([, own]) => own > 0).sort((a, b) => b[1] - a[1]);
-      list("", heaviest.slice(0, HEAVIEST), all, { frames, about, unit, nothing: "nothing" });
+      list("", heaviest.slice(0, HEAVIEST), all, { frames, about, unit, kinds, nothing: "nothing" });
       html("p", "soft", "Choose a frame for its callers, callees and calls.", body);
     },
 
     // `rows` are pairs of what a figure is and its text.
-    show({ kind, name, place, rows, note, callers, callees, total, self, frames, about, unit, hasLines }) {
+    show({ kind, name, place, rows, note, callers, callees, total, self, frames, about, unit, kinds, hasLines }) {
       begin();
       html("p", "kind", kind, head);
       html("h3", "name", name, head);
@@ -72,12 +77,18 @@ export function sidePanel(panel, choose, showLines) {
         html("dd", "", text, row);
       }
       if (!callers) return;
-      const options = { frames, about, unit };
+      const options = { frames, about, unit, kinds };
       list("called by", callers, total, { ...options, nothing: "nobody: it is outermost" });
       const called = [...callees, ...(self > 0 ? [[SELF, self]] : [])].sort((a, b) => b[1] - a[1]);
       list("calls", called, total, { ...options, nothing: "nothing" });
     },
   };
+}
+
+function countedBy(names) {
+  const count = new Map();
+  for (const name of names) count.set(name, (count.get(name) || 0) + 1);
+  return count;
 }
 
 const MIN_CALLS = { 50: 2, 95: 20, 99: 100 }; // of which a percentile is known, as in tables.py
