@@ -14,6 +14,9 @@ import pytest
 
 import workbench
 from tests.helpers.commands import run_workbench
+from tests.helpers.page_profiles import merged
+from workbench.report.profile.overview import as_text, overview_of
+from workbench.report.profile.run import run_of_profile
 
 PROGRAM = """
 import time
@@ -64,6 +67,16 @@ def test_the_answer_is_in_the_text(folder):
     assert text.index("fit\n") < text.index("compute jacobian\n") < text.index("solve\n")
     assert re.search(r"% ± [\d.]+ +█+ ", text)
     assert re.search(r"% ± [\d.]+ +[\d %.–]+ +p\.py:\d+ +(sum\(range|while time)", text)
+
+
+def test_names_are_whole_in_a_narrow_terminal():
+    """Where names would not fit beside them, bars and all times but the first give way."""
+    shown = overview_of(run_of_profile(merged()))
+    wide, narrow = as_text(shown, 80), as_text(shown, 50)
+    assert any("█" in line for line in wide)
+    assert not any("█" in line or "…" in line for line in narrow)
+    assert "        400 ms    activation" in narrow
+    assert "      25 % ± 8      tanh" in narrow
 
 
 def test_the_summary_is_what_show_prints(folder):

@@ -260,9 +260,7 @@ def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
         for line in memory_text(shown.run, shown.run.allocations, shown.top):
             found += folded(line) if not line.startswith(" ") else [line]
     if rows := bars(shown):
-        heads = columns(rows)
-        found += ["", _cells(heads, heads) if heads else "     share"]
-        found += [_text_row(row, heads) for row in rows]
+        found += ["", *_tree(rows, width)]
     if (costs := shown.costs).heads:
         found += ["", _estimates(costs.heads)]
         found += [f"{_estimates(cells)}  {_cut(name)}" for name, cells in costs.rows]
@@ -279,12 +277,23 @@ def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
     return found
 
 
-def _text_row(row: BarRow, heads: Sequence[str]) -> str:
-    name = "  " * row.depth + row.name
-    if row.total:
-        return f"{_cells(row.cells(heads), heads)}  {name}"
-    bar = "█" * max(1, round(BAR * row.bar / 100))
-    return f"{row.share:>14}  {bar:<{BAR}}  {name}"
+def _tree(rows: Sequence[BarRow], width: int | None) -> list[str]:
+    """Return the tree as text; without bars and all times but the first where names would not fit beside them."""
+    heads = columns(rows)
+    names = ["  " * row.depth + row.name for row in rows]
+    if width is not None and width < 16 + BAR + 2 + max(map(len, names)):
+        first = [row.cells(heads)[0] if row.total else row.share for row in rows]
+        table = zip([heads[0] if heads else "share", *first], ["", *names], strict=True)
+        return [f"{cell:>14}  {name}".rstrip() for cell, name in table]
+    found = [_cells(heads, heads) if heads else "     share"]
+    for row, name in zip(rows, names, strict=True):
+        bar = "█" * max(1, round(BAR * row.bar / 100))
+        found.append(
+            f"{_cells(row.cells(heads), heads)}  {name}"
+            if row.total
+            else f"{row.share:>14}  {bar:<{BAR}}  {name}"
+        )
+    return found
 
 
 def _cells(cells: Sequence[str], heads: Sequence[str]) -> str:
