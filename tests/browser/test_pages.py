@@ -8,11 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.browser.measures import FAINT, OVERFLOWING
 from tests.browser.written import PAGES, Written
+from tests.helpers.bench_runs import write_experiment
 from tests.helpers.html import Page
+from workbench.bench.results.results import RESIDUALS
+from workbench.report.bench.page import write_page
 
 pytestmark = pytest.mark.browser
 RUNS = [name for name in PAGES if "profile" not in name and name != "suite"]
@@ -192,3 +196,16 @@ def test_each_variant_links_its_page(written: Written, open_page: Callable[..., 
     page.locator("#samples .wf-box").first.wait_for()
     assert page.locator("#table-scopes tbody tr").count() >= 4
     watched.assert_quiet()
+
+
+def test_a_narrow_page_has_the_residuals_whole(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """At 400 pixels the chart of residuals is as wide as the page, and the names of its lines are below it."""
+    results = write_experiment(tmp_path / "run", {"base": [1.0] * 7, "other": [0.5] * 7}, kept=True)
+    x = np.linspace(0, 1, 50)
+    for name, residual in {"base": np.sin(x), "other": 2 * np.cos(x)}.items():
+        np.savez_compressed(results.fit_folder(name) / RESIDUALS, x=x, residual=residual)
+    page = open_page(write_page(results), width=400).page
+    chart = page.locator(".residuals .scroll")
+    assert chart.evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert [each.inner_text().strip() for each in page.locator(".wp-below li").all()] == ["base", "other"]
+    assert page.locator(".wp-residuals .wp-name").first.is_hidden()

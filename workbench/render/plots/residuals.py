@@ -11,7 +11,17 @@ from markupsafe import Markup
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots._svg import COLOURS, ChartAxis, Corner, Drawing, box, error_words, polyline, ticks
+from workbench.render.plots._svg import (
+    COLOURS,
+    ChartAxis,
+    Corner,
+    Drawing,
+    box,
+    element,
+    error_words,
+    polyline,
+    ticks,
+)
 from workbench.text import printable, shortened
 
 HEIGHT = 320
@@ -72,7 +82,8 @@ def _is_same(one: ResidualCurve, other: ResidualCurve) -> bool:
 def residuals_chart(curves: Sequence[ResidualCurve]) -> Markup | None:
     """Draw the size of residuals along x, a line for each curve, on one logarithmic axis.
 
-    Each line is the largest residual in every part of the axis. Where none has a residual there is no chart.
+    Each line is the largest residual in every part of the axis. Where none has a residual there is no chart. Names are
+    beside the lines, and in a list below, which a narrow page shows instead.
     """
     lines = [(curve, _largest_by_x(curve)) for curve in curves]
     heights = [y for _, line in lines for _, y in line]
@@ -98,7 +109,8 @@ def residuals_chart(curves: Sequence[ResidualCurve]) -> Markup | None:
     for k, y in zip(shown, _spread(wanted), strict=True):
         drawing.add("rect", x="100%", y=y - 5, width=10, height=10, cls=f"wp-part {_look(k)} wp-beside")
         drawing.add("text", _label(lines[k][0].labels), x="100%", dx=24, y=y + 4, cls="wp-name")
-    return drawing.svg("Residuals of all variants", HEIGHT + 26, "wp-residuals")
+    chart = drawing.svg("Residuals of all variants", HEIGHT + 26, "wp-residuals")
+    return chart + element("ul", Markup("").join(_sign(k, lines[k][0].labels) for k in shown), cls="wp-below")
 
 
 def _largest_by_x(curve: ResidualCurve) -> list[Corner]:
@@ -124,6 +136,12 @@ def _look(k: int) -> str:
 def _label(names: Sequence[str]) -> str:
     first = shortened(printable(names[0]), LABEL_LENGTH)
     return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
+
+
+def _sign(k: int, names: Sequence[str]) -> Markup:
+    line = element("line", x2=22, y1=5, y2=5, cls=f"wp-line {_look(k)}")
+    sign = element("svg", line, width=22, height=10, cls="wp-sign", aria_hidden="true")
+    return element("li", sign + " " + _label(names))
 
 
 def _spread(wanted: Sequence[float]) -> list[float]:
