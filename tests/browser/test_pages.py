@@ -30,7 +30,7 @@ def test_it_opens_from_a_folder(name: str, written: Written, open_page: Callable
     watched = open_page(file, width=1400)
     page = watched.page
     page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
-    for width in (1400, 400):
+    for width in (1400, 1000, 400):
         page.set_viewport_size({"width": width, "height": 800})
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
