@@ -25,7 +25,10 @@ suppress_warnings = ["ref.python"]  # shapes such as (samples,) are no reference
 html_theme = "furo"
 html_title = f"workbench {release}"
 html_copy_source = False
-html_extra_path = [f"../workbench/report/profile/{name}.schema.json" for name in ("show", "difference")]
+html_extra_path = [
+    *(f"../workbench/report/profile/{name}.schema.json" for name in ("show", "difference")),
+    "../workbench/bench/analysis/experiment.schema.json",
+]
 if (pages := Path(__file__).parents[1] / "build" / "gallery" / "site").is_dir():  # make gallery was run
     html_extra_path.append(str(pages))
     tags.add("gallery")  # noqa: F821  Sphinx defines it
