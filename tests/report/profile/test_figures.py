@@ -294,7 +294,7 @@ def test_costs_beside_time_have_one_value(tmp_path: Path) -> None:
     assert {s.where for s in facts.stated["largest resident set",]} == {"header", "timeline", "json"}
 
 
-def test_waiting_and_the_lock_are_told_apart_everywhere() -> None:
+def test_waiting_and_the_lock_are_distinguished_everywhere() -> None:
     """The tree, the lines and the notes of the table have the lock beside waiting in the system, a fifth each."""
     shown = overview_of(run_of_profile(waits()))
     found: dict[str, Any] = json.loads(json.dumps(as_json(shown)))
