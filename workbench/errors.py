@@ -53,6 +53,8 @@ class InvalidOptionError(InvalidInputError):
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> InvalidInputError:
     """Return the error for a name that is not among `valid`, with the nearest valid one."""
     names = sorted(valid)
+    if not names:
+        return InvalidInputError(f"unknown {what} {name!r}: there is no {what}, so leave it out")
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return InvalidInputError(f"unknown {what} {name!r}: {hint}choose one of {', '.join(names)}")

@@ -9,6 +9,7 @@ from tests.helpers.ended import BUSY
 from tests.helpers.profiled import ours
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.capture.samplers import Sampling
+from workbench.capture.warnings import WarningCode, warning_text
 from workbench.formats.pyinstrument import read_pyinstrument
 from workbench.profile import FrameKind
 
@@ -145,6 +146,28 @@ print("caught")
     )
     assert (done.stdout, done.stderr, done.returncode) == ("caught\n", "", 0)
     assert "before" in names(profile)
+
+
+def test_threads_that_are_not_sampled_are_named(sampled):
+    """It samples one thread: that others have scopes and no samples is said, with what samples them."""
+    capture = sampled(
+        BUSY
+        + """
+import threading
+from workbench import scope
+def work():
+    with scope("work"):
+        busy(0.05)
+thread = threading.Thread(target=work)
+thread.start()
+work()
+thread.join()
+"""
+    )
+    (warning,) = [warning_text(each) for each in capture.warnings if each.code is WarningCode.ONE_THREAD]
+    assert warning == (
+        "pyinstrument sampled one of 2 threads that have scopes: the others have no samples; use the in-process sampler"
+    )
 
 
 def test_a_session_that_cannot_be_written(workbench_profile):

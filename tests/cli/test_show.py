@@ -213,6 +213,8 @@ def test_markdown_is_a_table(folder):
         (["p.py"], "p.py"),
         (["out", "--top", "0"], "--top"),
         (["out", "--top", "x"], "--top"),
+        (["out", "--scope", "solv"], "unknown scope 'solv': did you mean 'solve'? choose one of"),
+        (["out/samples.folded", "--scope", "fit"], "unknown scope 'fit': there is no scope, so leave it out"),
     ],
 )
 def test_bad_input_is_one_line(folder, arguments, message):

@@ -39,6 +39,7 @@ class WarningCode(Enum):
     NO_SAMPLE = "no-sample"
     NO_SCOPES = "no-scopes"
     NOT_ATTRIBUTABLE = "not-attributable"
+    ONE_THREAD = "one-thread"
     OTHER = "other"
     OVERSUBSCRIBED = "oversubscribed"
     PROGRAM_ENDED = "program-ended"
@@ -56,7 +57,7 @@ class WarningCode(Enum):
 _TEXTS = {
     WarningCode.BEHIND: "py-spy fell over a second behind {times:time}",
     WarningCode.BUSY: "the machine was busy when the program began: load average {load:.1f} on {cores:core}; "
-    "times are longer than they need be",
+    "times are longer than they need be; profile again when it is idle",
     WarningCode.CHILDREN_OUTLIVED: "processes that the program started outlived it: samples of them end here",
     WarningCode.DAMAGED: "{damaged:,} damaged places in {folder} were left out",
     WarningCode.IN_THE_WAY: "{reason}",
@@ -65,11 +66,13 @@ _TEXTS = {
     "before the program's end, and samples stop there",
     WarningCode.LOST_EARLY: "py-spy lost the program {early:.1f} s before its end: samples stop there",
     WarningCode.NO_AUTOSTART: "nothing was recorded: the program's Python did not load workbench-autostart.pth "
-    "(python -S, another interpreter), or could not write its log",
+    "(python -S, another interpreter), or could not write its log; run `workbench doctor` with that Python",
     WarningCode.NO_SAMPLE: "no sample was taken of the program in {seconds:.1f} s",
-    WarningCode.NO_SCOPES: "no scopes were recorded",
+    WarningCode.NO_SCOPES: "no scopes were recorded; put `with scope(...)` around a part of the program",
     WarningCode.NOT_ATTRIBUTABLE: "{percent:.1f} % of the samples are not attributable by line: scopes whose names are "
     "made as the program runs, on one line, or propagated from elsewhere",
+    WarningCode.ONE_THREAD: "pyinstrument sampled one of {threads:,} threads that have scopes: the others have no "
+    "samples",
     WarningCode.OTHER: "{text}",
     WarningCode.OVERSUBSCRIBED: "{threads:g} threads ran at once, in the median of {moments:,} moments, on "
     "{cores:core}: each took longer than it would alone; use fewer workers, or fewer threads in each "

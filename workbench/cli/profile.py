@@ -231,7 +231,8 @@ def _profile_repeatedly(options: CaptureOptions, count: int) -> int:
                 "command makes the others"
             )
             return code
-    say(f"{count} profiles are in {options.folder}; compare them with workbench diff {options.folder} OTHER")
+    are = f"{count} profiles are" if count > 1 else "1 profile is"
+    say(f"{are} in {options.folder}; compare them with workbench diff {options.folder} OTHER")
     return 0
 
 

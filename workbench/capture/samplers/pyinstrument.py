@@ -15,8 +15,8 @@ from workbench.capture.samplers.base import (
     count_samples,
     no_samples,
 )
-from workbench.capture.warnings import Cause, Warn
-from workbench.errors import InvalidInputError
+from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode
+from workbench.errors import InvalidInputError, Remedy
 from workbench.formats.pyinstrument import read_pyinstrument
 
 
@@ -51,6 +51,12 @@ class Pyinstrument(Sampler):
         except InvalidInputError as error:
             warn(no_samples(Cause(f"the samples cannot be read: {error}"), run.scopes))
             return SamplerResult(None, 0, failed=True)
+        tracks = run.scopes.tracks if run.scopes is not None else ()
+        threads = len({(track.pid, track.tid) for track in tracks if track.spans is not None})
+        if threads > 1:
+            is_chosen = run.request.sampling.sampler == self.name
+            remedies = (Remedy.SAMPLE_IN_PROCESS,) if is_chosen else ()
+            warn(CaptureWarning(WarningCode.ONE_THREAD, {"threads": threads}, remedies))
         # It samples at calls and returns: the line is where a function returned, not where its time went.
         profile = attribute(sampled, run.scopes, lines=False)
         return SamplerResult(profile, count_samples(profile), failed=False)

@@ -89,9 +89,13 @@ def diagnostics(run: ProfileRun) -> list[str]:
     """Return what was cut, damaged or stopped, and what the capture warned of, a line each."""
     found = list(run.warnings)
     if run.returncode:
-        found.append(f"The program ended with exit code {run.returncode}.")
+        found.append(
+            f"The program ended with exit code {run.returncode}: shown is what ran until then; its output says why."
+        )
     if run.scopes is None and run.samples is None:
-        found.append("Nothing was recorded: there are no scopes and no samples.")
+        found.append(
+            "Nothing was recorded: there are no scopes and no samples. Open a scope, or profile for longer."
+        )
     for profile in (run.scopes, run.samples):
         if profile is not None:
             found += _of_profile(profile, goes_on=run.attached is not None)
