@@ -102,7 +102,7 @@ def watching(*arguments: str, terminal: str = "xterm-256color") -> Iterator[Watc
 def test_the_screen_follows_the_program_and_the_terminal(tmp_path: Path) -> None:
     """Open scopes, rates, counters and marks are on 80×24 and on any other size; q ends it, the program continues."""
     with running(tmp_path, record=tmp_path / "r") as program, watching(str(program.pid)) as watch:
-        lines = watch.wait_for("OPEN SCOPES", "  fit", "    epoch", "request", "SCOPES CLOSED", "item")
+        lines = watch.wait_for("OPEN SCOPES", "  fit", "    epoch", "request", "SCOPES CLOSED, last ", "item")
         assert lines[0].startswith("python program.py · pid")
         assert lines[0].endswith("q quits")
         assert any(line.split() == ["MainThread"] for line in lines)
@@ -113,6 +113,9 @@ def test_the_screen_follows_the_program_and_the_terminal(tmp_path: Path) -> None
             lambda: (shown := watch.lines())[0].endswith("q quits") and all(len(line) <= 44 for line in shown)
         )
         watch.wait_for("background: background loop › item")
+        watch.resize(40, 8)
+        watch.wait_for("OPEN SCOPES", "background: ", "item ")
+        assert not any("COUNTERS" in line for line in watch.lines())
         watch.resize(120, 40)
         watch.wait_for("    epoch")
         watch.type("q")

@@ -93,6 +93,8 @@ class LiveState:
     lines: tuple[LineShare, ...]
     counters: tuple[CounterValues, ...]
     marks: tuple[MarkCount, ...]
+    window_s: float
+    """Of how many seconds the rates and lines are: those of the first look, and of all looks in the last 5 s."""
 
 
 class _Period(NamedTuple):
@@ -159,6 +161,7 @@ class LiveRecording:
             tuple(self._lines()),
             tuple(self._counters.values()),
             tuple(MarkCount(name, count, now_ns - at) for name, (count, at) in self._marks.items()),
+            self._window_s(now_ns),
         )
 
     def log_of(self, pid: int) -> LiveLog | None:
@@ -219,6 +222,9 @@ class LiveRecording:
             counter = self._counters.setdefault(name, CounterValues(name, log.file_of(number)))
             counter.add(rows["start"][rows["name"] == number].view(np.float64))
 
+    def _window_s(self, now_ns: int) -> float:
+        return max(now_ns - self._periods[0].begin_ns, 1) / 1e9
+
     def _rates(self, now_ns: int) -> Iterator[CallRate]:
         count: Tally[str] = Tally()
         total: Tally[str] = Tally()
@@ -226,7 +232,7 @@ class LiveRecording:
             for name, (calls, total_ns) in period.calls.items():
                 count[name] += calls
                 total[name] += total_ns
-        seconds = max(now_ns - self._periods[0].begin_ns, 1) / 1e9
+        seconds = self._window_s(now_ns)
         for name, calls in count.most_common():
             yield CallRate(name, calls / seconds, total[name] / calls)
 

@@ -41,6 +41,8 @@ LOG_FROM = 100.0
 """Ratio of the largest to the smallest value from which a sparkline is logarithmic."""
 MAX_ROWS, MAX_FEW = 200, 10
 """Rows of open scopes, and of other parts, where there is room for all."""
+MIN_LINES = 3
+"""Of the screen that each part has, its title among them: else the last parts are left out."""
 OPEN_WEIGHT = 3.0
 TRAINER = ("workbench", "trainer", "training.py")
 """The file that counts the epochs of a fit."""
@@ -75,17 +77,20 @@ def screen(state: LiveState, width: int, height: int | None = None, *, keys: str
     if fit := _fit(state):
         head.append(_cut(fit, width))
     head += [_cut(line, width) for line in _notes(state)]
+    last = f"last {max(round(state.window_s), 1)} s"
     parts = [
         _ScreenPart(_ends("OPEN SCOPES", "age", width), _open_rows(state, width, expanded=True), OPEN_WEIGHT),
         _ScreenPart(
-            _columns("SCOPES CLOSED, last 5 s", RATE_FIGURES, width),
+            _columns(f"SCOPES CLOSED, {last}", RATE_FIGURES, width),
             _rate_rows(state, width),
             2.0,
         ),
-        _ScreenPart(_ends("HOTTEST LINES, last 5 s", "share", width), _line_rows(state, width), 2.0),
+        _ScreenPart(_ends(f"HOTTEST LINES, {last}", "share", width), _line_rows(state, width), 2.0),
         _ScreenPart(_ends("COUNTERS AND MARKS", "last", width), _counter_rows(state, width), 1.5),
     ]
     parts = [part for part in parts if part.rows]
+    while height is not None and len(parts) > 1 and height - len(head) < MIN_LINES * len(parts):
+        parts.pop()
     if height is None:
         room = [MAX_ROWS if part.weight == OPEN_WEIGHT else MAX_FEW for part in parts]
         blank = 1
@@ -120,6 +125,7 @@ def as_json(state: LiveState) -> dict[str, Any]:
             }
             for process in state.processes
         ],
+        "window_seconds": state.window_s,
         "rates": [
             {"scope": rate.name, "calls_per_second": rate.per_second, "mean_ns": rate.mean_ns}
             for rate in state.rates
