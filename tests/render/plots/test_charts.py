@@ -18,8 +18,10 @@ from workbench.errors import InvalidInputError
 from workbench.render.plots import (
     Roof,
     RoofPoint,
+    TimePoint,
     TradePoint,
     interval_scale,
+    over_time_chart,
     reached_charts,
     repetitions_chart,
     roofline_chart,
@@ -178,6 +180,16 @@ def test_a_bar_that_would_flatten_all_others_is_cut() -> None:
     assert bars.beyond == ["d"]
     assert [each.text for each in elements(bars.rows["d"], "text", "always")] == ["▸"]
     assert elements(bars.rows["a"], "text", "always") == []
+
+
+def test_each_verdict_over_time_has_its_shape() -> None:
+    """Points differ by their shape, too, and those of time and error with the same sense are alike."""
+    kinds = ["faster", "slower", "equivalent", "baseline", "inconclusive", "error-better", "error-worse"]
+    points = [TimePoint(1.0, 0.9, 1.1, kind, kind) for kind in kinds]
+    chart = over_time_chart(points, [], ("first", "last"), "chart", is_time=True)
+    shapes = [each.attrib["d"] for each in elements(chart, "path", "wp-point")]
+    assert len(set(shapes)) == 5
+    assert (shapes[5], shapes[6]) == (shapes[0], shapes[1])
 
 
 def test_equal_times_share_a_chart() -> None:

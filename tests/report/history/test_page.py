@@ -51,7 +51,7 @@ def test_each_variant_has_a_chart_on_each_machine(make_results: Make, tmp_path: 
     runs = [session(make_results, day, fingerprint=here if day % 2 else there) for day in range(1, 9)]
     page = write_runs_page(runs, tmp_path / "two").read_text(encoding="utf-8")
     assert page.count('class="wp wp-over-time"') == 8
-    assert page.count('<circle cx="12.50%"') == 8  # the first of four
+    assert page.count('<svg x="12.50%"') == 8  # the first of four
     assert Page(page).text.count("4 of 6 experiments for an interval") == 8
 
 

@@ -24,6 +24,13 @@ HEIGHT, TOP, FOOT = 120, 18, 22
 """Pixels of the part with the points, and above and below it for words."""
 MAX_LARGE = 60
 """Experiments up to which points are large."""
+_CORNERS = {
+    ("faster", "error-better"): ((-1.0, -1.15), (1.3, 0.0), (-1.0, 1.15)),
+    ("slower", "error-worse"): ((1.0, -1.15), (-1.3, 0.0), (1.0, 1.15)),
+    ("equivalent", "error-same", "error-not-worse"): ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)),
+    ("baseline",): ((0.0, -1.35), (1.35, 0.0), (0.0, 1.35), (-1.35, 0.0)),
+}
+"""Verdicts whose point is no circle: its corners, by the radius of that. They are the signs of the page's key."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +126,16 @@ def _add(drawing: Drawing, axis: ChartAxis, at: str, point: TimePoint, *, small:
     if point.high > point.low:
         low, high = _y(axis, point.low), _y(axis, point.high)
         drawing.add("line", x1=at, x2=at, y1=low, y2=high, cls=f"wp-whisker {kind}")
-    drawing.add(
-        "circle", inner, cx=at, cy=_y(axis, point.value), r=2.2 if small else 4, cls=f"wp-point {kind}"
-    )
+    mark = element("path", inner, d=_shape(point.kind, 2.2 if small else 4.0), cls=f"wp-point {kind}")
+    drawing.add("svg", mark, x=at, y=_y(axis, point.value), cls="wp-box")
+
+
+def _shape(kind: str, r: float) -> str:
+    """Return the path of a verdict's sign around the origin; what has none is a circle."""
+    corners = next((corners for kinds, corners in _CORNERS.items() if kind in kinds), None)
+    if corners is None:
+        return f"M{-r:g} 0a{r:g} {r:g} 0 1 0 {2 * r:g} 0a{r:g} {r:g} 0 1 0 {-2 * r:g} 0z"
+    return "M" + "L".join(f"{r * x:.3g} {r * y:.3g}" for x, y in corners) + "z"
 
 
 def _y(axis: ChartAxis, value: float) -> float:
