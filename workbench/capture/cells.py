@@ -6,6 +6,7 @@ import linecache
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class NotebookCell:
 
 def cells_of(profiles: Iterable[Profile]) -> tuple[NotebookCell, ...]:
     """Return the cells of this process's notebook that have frames in some profiles; none outside IPython."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shell = _shell()
     if shell is None:
         return ()
     found: dict[str, NotebookCell] = {}
@@ -35,6 +36,20 @@ def cells_of(profiles: Iterable[Profile]) -> tuple[NotebookCell, ...]:
             name = label[1].replace("[", " [")
             found.setdefault(name, NotebookCell(file, name, "".join(linecache.getlines(file))))
     return tuple(found.values())
+
+
+def cell_texts() -> dict[str, str]:
+    """Return the text of each cell that was run in this process's notebook, by what IPython compiled it as."""
+    shell = _shell()
+    if shell is None:
+        return {}
+    files = [file for file in linecache.cache if shell.compile.format_code_name(file) is not None]
+    return {file: "".join(linecache.getlines(file)) for file in files}
+
+
+def _shell() -> Any:
+    """Return IPython's shell; None outside of it."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
 
 
 def _files(profile: Profile) -> list[str]:

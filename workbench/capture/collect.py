@@ -9,6 +9,8 @@ from pathlib import Path
 
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import FILES
+from workbench.capture.sent_functions import with_sent_functions
+from workbench.capture.sources import read_file
 from workbench.capture.warnings import CaptureWarning, Warn, WarningCode
 from workbench.errors import InvalidInputError, Remedy
 from workbench.eventlog import is_recording, read_recording
@@ -71,7 +73,7 @@ def collect_recording(output: OutputFolder, warn: Warn) -> Profile | None:
         warn(CaptureWarning(WarningCode.RECORDING_GONE, {"folder": str(folder)}, (Remedy.ANOTHER_FOLDER,)))
         return None
     try:
-        profile = read_recording(folder, rank=rank_of(output))
+        profile = with_sent_functions(read_recording(folder, rank=rank_of(output)), read_file)
     except InvalidInputError as error:
         warn(CaptureWarning(WarningCode.UNREADABLE, {"reason": str(error)}))
         return None

@@ -6,7 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.capture.sources import read_sources
+from workbench.capture.sent_functions import with_sent_functions
+from workbench.capture.sources import CopiedSources, read_file, read_sources
 from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording, read_recording
 from workbench.formats.registry import read_profile
@@ -41,10 +42,17 @@ def load(path: str | Path, format: str | None = None) -> Profile:  # noqa: A002 
     if format is not None:
         raise InvalidInputError(f"{path} is a folder, which has no format: leave {format!r} out")
     if is_recording(path):
-        return read_recording(path)
+        return with_sent_functions(read_recording(path), read_file)
     if is_recording(path / RECORDING):
-        return _with_hint(with_file_names(read_recording(path / RECORDING), read_sources(path).cells), path)
+        recorded = with_copied_sources(read_recording(path / RECORDING), read_sources(path))
+        return _with_hint(recorded, path)
     raise no_profile(path)
+
+
+def with_copied_sources(recorded: Profile, sources: CopiedSources) -> Profile:
+    """Return what was recorded with the names of cells, and with functions that were sent in the file they are of."""
+    named = with_file_names(recorded, sources.cells)
+    return with_sent_functions(named, lambda file: sources.files.get(file) or read_file(file), sources.files)
 
 
 def _with_hint(recorded: Profile, folder: Path) -> Profile:

@@ -41,6 +41,7 @@ from workbench.capture.samplers.base import (
     SamplerResult,
     Stopping,
 )
+from workbench.capture.sent_functions import with_sent_functions
 from workbench.capture.signals import Signals
 from workbench.capture.sources import read_file
 from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode, load_warning, sample_warnings
@@ -227,7 +228,7 @@ def _run(
         sampler=NONE if sampler is None else sampler.label,
         sample_count=found.count,
         scopes=without_samples(recorded) if recorded is not None and has_spans(recorded) else None,
-        merged=found.profile,
+        merged=found.profile and with_sent_functions(found.profile, read_file),
         sampling_failed=found.failed,
         warnings=tuple(warnings),
         program_seconds=ended - started - waited,

@@ -42,7 +42,6 @@ from workbench.profile import (
     RecordingFacts,
     Samples,
     Spans,
-    with_sent_functions,
 )
 from workbench.scopes import layout, manifests
 
@@ -122,7 +121,6 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
             wall_minus_monotonic_ns=logs[0].wall_ns - logs[0].start_ns if logs else 0,
         )
     )
-    profile = with_sent_functions(profile, logs[0].pid) if logs else profile
     return replace(profile, resources=tuple(found for found, _ in counted if found is not None))
 
 

@@ -32,7 +32,7 @@ from workbench.profile._facts import (
     SamplerRun,
     ScopeSite,
 )
-from workbench.profile._file_names import with_file_names, with_sent_functions
+from workbench.profile._file_names import with_file_names, with_frames
 from workbench.profile._hot_lines import HotLine, LineSamples, LineWork
 from workbench.profile._in_scopes import in_scopes, is_opened_on, scaled
 from workbench.profile._overview import Overview, SampledFunction, ScopeNode, overview
@@ -176,8 +176,8 @@ __all__ = [
     "time_inside",
     "traced_peak",
     "with_file_names",
+    "with_frames",
     "with_functions_on_top",
-    "with_sent_functions",
     "without_samples",
     "workers_idle",
 ]

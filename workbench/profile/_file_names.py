@@ -1,50 +1,34 @@
-"""Frames whose files have another name to people: cells of a notebook, and functions that were sent to workers."""
+"""Profiles with other frames, such as files that have another name to people: cells of a notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from workbench.profile._own_code import is_own
-from workbench.profile._record import Frame, FrameKind, LineStacks, Profile
+from workbench.profile._record import Frame, LineStacks, Profile
 from workbench.profile.row_selection import with_stacks
-from workbench.profile.stacks import ROOT, Int32, Stacks, StackTable
-
-SENT = "<dynamic-code>"
-"""What cloudpickle names the file of a function of the main script that it sends to another process."""
+from workbench.profile.stacks import Int32, Stacks, StackTable
 
 
-def with_sent_functions(profile: Profile, pid: int) -> Profile:
-    """Return a profile in which functions that were sent to workers are in the script that they come from.
+def with_frames(profile: Profile, renamed: Callable[[Frame], Frame]) -> Profile:
+    """Return a profile with other frames; those that become equal are one.
+
+    Invariant: tracks, times and weights of all samples, and all spans, stay.
 
     Args:
         profile: What to rename in.
-        pid: The process that runs the script: its own outermost module is that.
+        renamed: Returns what a frame, or a place of a line, becomes.
     """
-    if not any(frame.file == SENT for frame in profile.frames):
-        return profile
-    script = [
-        frame.kind is FrameKind.PYTHON and frame.name == "<module>" and is_own(frame.file)
-        for frame in profile.frames
-    ]
-    outermost: list[int] = []  # by stack, the frame of its outermost module of the program's own
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        around = outermost[parent] if parent != ROOT else ROOT
-        outermost.append(frame if around == ROOT and script[frame] else around)
-    files = {
-        profile.frames[outermost[stack]].file
-        for track in profile.tracks
-        if track.pid == pid and track.samples is not None
-        for stack in set(track.samples.stack.tolist())
-        if stack != ROOT and outermost[stack] != ROOT
-    } - {SENT}
-    return with_file_names(profile, {SENT: files.pop()}) if len(files) == 1 else profile
+    frames, stacks, number = _renamed(profile.frames, profile.stacks, renamed)
+    places, line_stacks, of_line = _renamed(profile.lines.places, profile.lines.stacks, renamed)
+    tracks = tuple(with_stacks(track, number, of_line) for track in profile.tracks)
+    return replace(
+        profile, frames=frames, stacks=stacks, tracks=tracks, lines=LineStacks(places, line_stacks)
+    )
 
 
 def with_file_names(profile: Profile, names: Mapping[str, str]) -> Profile:
     """Return a profile in which files have other names, and IPython's name of a cell's code is `<module>`.
-
-    Invariant: tracks, times and weights of all samples, and all spans, stay.
 
     Args:
         profile: What to rename in.
@@ -52,19 +36,14 @@ def with_file_names(profile: Profile, names: Mapping[str, str]) -> Profile:
     """
     if not names:
         return profile
-    frames, stacks, number = _renamed(profile.frames, profile.stacks, names)
-    places, line_stacks, of_line = _renamed(profile.lines.places, profile.lines.stacks, names)
-    tracks = tuple(with_stacks(track, number, of_line) for track in profile.tracks)
-    return replace(
-        profile, frames=frames, stacks=stacks, tracks=tracks, lines=LineStacks(places, line_stacks)
-    )
+    return with_frames(profile, lambda frame: _named(frame, names))
 
 
 def _renamed(
-    frames: Sequence[Frame], stacks: Stacks, names: Mapping[str, str]
+    frames: Sequence[Frame], stacks: Stacks, renamed: Callable[[Frame], Frame]
 ) -> tuple[tuple[Frame, ...], Stacks, Int32]:
     known: dict[Frame, int] = {}
-    numbers = [known.setdefault(_named(frame, names), len(known)) for frame in frames]
+    numbers = [known.setdefault(renamed(frame), len(known)) for frame in frames]
     table = StackTable()
     number = table.add_all(stacks, numbers)
     return tuple(known), table.stacks(), number

@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workbench.capture.around import Code, frames_around, without_around
-from workbench.capture.cells import cells_of
+from workbench.capture.cells import cell_texts, cells_of
 from workbench.capture.collect import collect_recording, has_spans, keep_sampler_files, rank_prefix
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions, refused_warning
@@ -32,6 +32,7 @@ from workbench.capture.samplers import (
 )
 from workbench.capture.samplers.base import ProgramRun, Request, Sampler, SamplerResult
 from workbench.capture.samplers.in_process import why_in_process_not
+from workbench.capture.sent_functions import with_sent_functions
 from workbench.capture.warnings import CaptureWarning, Cause, warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
@@ -309,11 +310,15 @@ class _Block:
             run = ProgramRun(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)
         keep_sampler_files(self._output, self._request.files, self._warn)
-        profiles = [profile for profile in (recorded, found.profile) if profile is not None]
-        cells = cells_of(profiles)
+        texts = cell_texts()
+        recorded, merged = (
+            profile and with_sent_functions(profile, texts.get, texts)
+            for profile in (recorded, found.profile)
+        )
+        cells = cells_of(profile for profile in (recorded, merged) if profile is not None)
         names = {cell.file: cell.name for cell in cells}
         recorded = recorded and with_file_names(recorded, names)
-        merged = found.profile and with_file_names(found.profile, names)
+        merged = merged and with_file_names(merged, names)
         self.run.profile = merged or recorded
         capture = Capture(
             options=self._options,

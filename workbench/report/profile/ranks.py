@@ -12,13 +12,13 @@ from pathlib import Path
 
 from workbench.capture.allocations import read_allocations
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
-from workbench.capture.load import RECORDING, SAMPLES
+from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, Sampling, in_process
 from workbench.capture.sources import read_file
 from workbench.capture.warnings import CaptureWarning, WarningCode
 from workbench.errors import InvalidInputError
-from workbench.eventlog import is_recording, read_recording
+from workbench.eventlog import is_recording
 from workbench.formats.speedscope import read_speedscope, write_speedscope
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, join, samples_only, without_samples
@@ -64,7 +64,7 @@ def capture_of_ranks(folder: Path) -> Capture:
     warnings = [CaptureWarning(WarningCode.RANK_MISSING, rank=rank) for rank in found if rank not in known]
     for rank, facts in known.items():
         warnings += [replace(warning, rank=rank) for warning in facts.known_warnings()]
-    recorded = read_recording(folder / RECORDING)
+    recorded = load(folder / RECORDING)
     scopes, merged = without_samples(recorded), in_process.attributed(recorded)
     one_clock = merged is not None
     for rank in known:

@@ -13,14 +13,16 @@ from workbench.bench.profiling_cost import KnownCost, known_cost
 from workbench.capture.allocations import read_allocations
 from workbench.capture.around import without_pytest
 from workbench.capture.attribution import attribute
-from workbench.capture.load import RECORDING, SAMPLES, load
+from workbench.capture.load import RECORDING, SAMPLES, load, with_copied_sources
 from workbench.capture.program import Capture
 from workbench.capture.samplers import PY_SPY, TRACE
 from workbench.capture.samplers.py_spy import read_trace
+from workbench.capture.sent_functions import with_sent_functions
 from workbench.capture.source_scopes import scopes_of_sources
 from workbench.capture.sources import read_file, read_sources
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
+from workbench.eventlog import read_recording
 from workbench.profile import (
     Allocations,
     Profile,
@@ -28,7 +30,6 @@ from workbench.profile import (
     drop_idle,
     join,
     samples_only,
-    with_file_names,
     without_samples,
 )
 from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
@@ -169,7 +170,7 @@ def _of_folder(folder: Path) -> ProfileRun:
     scopes = samples = together = None
     copied = read_sources(folder)
     if (folder / RECORDING).is_dir():
-        together = with_file_names(load(folder / RECORDING), copied.cells)
+        together = with_copied_sources(read_recording(folder / RECORDING), copied)
         together = without_pytest(together) if facts.tests else together
         scopes = _without_samples(together)
     elif (folder / SCOPES).is_file():
@@ -225,7 +226,7 @@ def _samples_of(folder: Path, facts: Summary, scopes: Profile | None, sources: M
             sampled = read_trace(folder / TRACE, name=folder.name)
             if facts.attached is not None:
                 scopes = scopes_of_sources(sampled, sources.get)
-            return attribute(sampled, scopes)
+            return with_sent_functions(attribute(sampled, scopes), sources.get, sources)
     return load(folder / SAMPLES)
 
 
