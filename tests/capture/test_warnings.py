@@ -77,6 +77,8 @@ def test_no_load_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_attribution(counts: dict[str, int], said: str | None) -> None:
     """More than 1 % that lines do not decide is said; few samples say nothing."""
     warning = attribution_warning(replace(COUNTS, **counts))
+    refused = attribution_warning(replace(COUNTS, **counts), could_be_inside=False)
+    assert refused is None or refused.remedies == ()
     assert (warning is None) == (said is None)
     assert warning is None or (said or "") in warning_text(warning)
 

@@ -109,8 +109,9 @@ def attach(
                 ProgramRun(request, program.pid, started, ended, began=True, scopes=None), warn
             )
             keep_sampler_files(output, files, warn)
-            for warning in () if found.profile is None else sample_warnings(found.profile, usable_cores()):
-                warn(replace(warning, remedies=()))  # this was the best way to attach
+            if found.profile is not None:  # by the best way to attach
+                for warning in sample_warnings(found.profile, usable_cores(), could_be_inside=False):
+                    warn(warning)
     return Capture(
         options=options,
         returncode=0,

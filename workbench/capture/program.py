@@ -219,8 +219,11 @@ def _run(
                 count = len(allocations.processes)
                 which = "the program" if count == 1 else f"{early:,} of {count:,} processes"
                 warn(CaptureWarning(WarningCode.SNAPSHOT_EARLY, {"which": which}))
-            for warning in () if found.profile is None else sample_warnings(found.profile, usable_cores()):
-                warn(warning)
+            if found.profile is not None:
+                is_refused = any(each.code is WarningCode.INSTEAD for each in warnings)
+                cores = usable_cores()
+                for warning in sample_warnings(found.profile, cores, could_be_inside=not is_refused):
+                    warn(warning)
     return Capture(
         options=options,
         returncode=128 - returncode if returncode < 0 else returncode,

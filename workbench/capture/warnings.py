@@ -160,17 +160,18 @@ def load_warning(load: float | None, seconds: float) -> CaptureWarning | None:
     return CaptureWarning(WarningCode.BUSY, {"load": load, "cores": cores})
 
 
-def sample_warnings(merged: Profile, cores: int) -> list[CaptureWarning]:
+def sample_warnings(merged: Profile, cores: int, *, could_be_inside: bool = True) -> list[CaptureWarning]:
     """Return what is wrong with the samples of a run.
 
     Args:
         merged: Samples under their scopes, with their attribution.
         cores: Usable by the program.
+        could_be_inside: Whether the in-process sampler could be used, and is not known to be refused.
     """
     attribution = merged.attribution
     if attribution is None:
         return []
-    found = [attribution_warning(attribution)]
+    found = [attribution_warning(attribution, could_be_inside=could_be_inside)]
     if attribution.by == "scope":
         found.append(
             _oversubscribed(merged, cores)
@@ -178,14 +179,13 @@ def sample_warnings(merged: Profile, cores: int) -> list[CaptureWarning]:
     return [each for each in found if each is not None]
 
 
-def attribution_warning(attribution: Attribution) -> CaptureWarning | None:
+def attribution_warning(attribution: Attribution, *, could_be_inside: bool = True) -> CaptureWarning | None:
     """Return a warning where lines do not attribute a noteworthy share of the samples."""
     samples, undecided = attribution.samples, attribution.not_attributable
     if undecided < MIN_UNDECIDED or undecided <= MAX_UNDECIDED * samples:
         return None
-    return CaptureWarning(
-        WarningCode.NOT_ATTRIBUTABLE, {"percent": 100 * undecided / samples}, (Remedy.SAMPLE_IN_PROCESS,)
-    )
+    remedies = (Remedy.SAMPLE_IN_PROCESS,) if could_be_inside else ()
+    return CaptureWarning(WarningCode.NOT_ATTRIBUTABLE, {"percent": 100 * undecided / samples}, remedies)
 
 
 def running_at_once(profile: Profile) -> NDArray[np.int64]:
