@@ -22,7 +22,8 @@ from workbench.report.profile.files import write_profile_files
 from workbench.report.profile.overview import as_json, as_markdown, as_text, overview_of
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import ProfileRun, read_run, run_of_profile
-from workbench.report.profile.sampled import native_note
+from workbench.report.profile.sampled import native_note, shares_by_time
+from workbench.report.profile.tables import functions_table
 
 UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
 SIZES = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1.0}
@@ -236,6 +237,35 @@ def add_flame_graphs(facts: Facts, page: Page) -> None:
             facts.add("flame graph", own, 0.5, f"self{suffix}", which)
 
 
+def add_tree(facts: Facts, run: ProfileRun) -> None:
+    """The tree: all of its parts are all samples, and a function's parts are its share on top."""
+    found = overview_of(run).found
+    if not found.samples:
+        return
+    of_scopes = [each for node in found.scopes for each in node.functions]
+    parts = [*of_scopes, *(part for each in found.outside for part in each.parts)]
+    facts.add("tree", sum(part.of_all.share for part in parts), 1e-9, "all samples")
+    facts.add("all of it", 1.0, 1e-9, "all samples")
+    facts.add("tree", sum(part.of_all.samples for part in parts), 0, "samples")
+    outside = sum(each.of_all.share for each in found.outside)
+    if found.outside_share is not None:
+        facts.add("tree", found.outside_share.share, 1e-9, "outside any scope")
+        facts.add("parts", outside, 1e-9, "outside any scope")
+    assert run.samples is not None
+    of_table: dict[str, float] = defaultdict(float)
+    table = functions_table(run.samples, by_time=shares_by_time(run.sampler))
+    data = table.data
+    for name, _, kind, _, own, _ in data["frames"]:
+        if data["kinds"][kind] == "native" and not name.startswith("["):
+            of_table[name] += own / (data["all"] or 1)
+    of_tree: dict[str, float] = defaultdict(float)
+    for part in parts:
+        of_tree[part.name] += part.of_all.share
+    for name in of_table.keys() & of_tree.keys() if data["all"] else ():
+        facts.add("tree", of_tree[name], 1e-9, "native on top", name)
+        facts.add("table", of_table[name], 1e-9, "native on top", name)
+
+
 def add_trust(facts: Facts, page: Page) -> None:
     """The figures on how far to trust the page."""
     for what, value in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page.source):
@@ -264,6 +294,7 @@ def facts_of(page_file: Path, run: ProfileRun) -> Facts:
     add_header(facts, page, run)
     add_range(facts, page, run)
     add_text(facts, run)
+    add_tree(facts, run)
     return facts
 
 
