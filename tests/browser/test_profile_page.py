@@ -471,6 +471,18 @@ def test_hostile_names(written: Written, open_page: Callable[..., Any]) -> None:
     watched.assert_quiet()
 
 
+def test_equal_names_say_which(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """In a list of the side panel functions of one name have their kind and file, others have the name alone."""
+    builder = ProfileBuilder("made")
+    main = Frame("main", "/p.py")
+    kernels = [Frame("dgemm", f"/lib/lib{x}.so", kind=FrameKind.NATIVE) for x in "ab"]
+    stacks = [builder.stack_of([main, frame]) for frame in [*kernels, Frame("tanh", "/p.py")]]
+    builder.add_track("main", pid=1, tid=1, samples=builder.samples(stacks, range(3), [1] * 3))
+    page = open_page(write_report(run_of_profile(builder.build()), tmp_path)).page
+    names = [each.inner_text() for each in page.locator(".side li .name").all()]
+    assert sorted(names) == ["dgemm native · liba.so", "dgemm native · libb.so", "tanh"]
+
+
 def test_names_that_differ_in_case_are_two(written: Written, open_page: Callable[..., Any]) -> None:
     """`solve` and `Solve` have rows of their own, beside each other when sorted by name."""
     page = open_page(written("hostile profile")).page
