@@ -80,10 +80,11 @@ def test_shapes(sampled, expected):
         ("p1 s1", ThreadState.SLEEPING, "p1 s1 (waiting)~"),
         ("p1 n1 I1 c1", ThreadState.WAITING_FOR_GIL, "p1 n1 waiting for the GIL~"),
         ("p1", ThreadState.UNKNOWN, "p1 (stack unknown)"),
-        ("p1 i l1 c1 c2", ThreadState.NATIVE, "p1 waiting for the GIL~"),
+        ("p1 i l1 c1 c2", ThreadState.SLEEPING, "p1 waiting for the GIL~"),
+        ("p1 i l1 c1 c2", ThreadState.NATIVE, "p1 l1 c1 c2"),
         ("p1 n1 l1", ThreadState.SLEEPING, "p1 n1 waiting for the GIL~"),
-        ("p1 l1 i I1 c1", ThreadState.NATIVE, "p1 I1 c1"),
-        ("p1 l1 c1", ThreadState.UNKNOWN, "p1 c1 (stack unknown)"),
+        ("p1 l1 i I1 c1", ThreadState.NATIVE, "p1 l1 c1"),
+        ("p1 l1 c1", ThreadState.UNKNOWN, "p1 l1 c1 (stack unknown)"),
     ],
 )
 def test_states(sampled, state, expected):

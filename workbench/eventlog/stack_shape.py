@@ -5,8 +5,8 @@
   thread without Python frames, the frames of the C library that start it are left out.
 - The interpreter's own native frames are left out between two frames. At the top of a stack they become one frame, the
   outermost function that does work itself: `list_sort`, not `cfunction_call`.
-- A thread inside the interpreter's functions that take the lock waits for it, also where it was ready to run: it then
-  waits for a processor too.
+- A thread that sleeps inside the interpreter's functions that take the lock waits for it. One that runs there, or is
+  ready to, has the frame of that function.
 - A remote parent becomes the path of the sender's scopes. If it is a stack's first scope, the stack begins with that
   path, as the spans do, and the worker's own frames follow.
 
@@ -119,10 +119,10 @@ class StackShaper:
             self._takes_lock.append(role is Role.LOCK or (role is Role.C_LIBRARY and in_it))
 
     def state(self, sampled: int, state: int) -> int:
-        """Return what a thread does, sampled in some state: it waits for the lock where its stack says so."""
-        if sampled == ROOT or state == ThreadState.UNKNOWN or not self._takes_lock[sampled]:
-            return state
-        return ThreadState.WAITING_FOR_GIL
+        """Return what a thread does, sampled in some state: if it sleeps, its stack says whether for the lock."""
+        if state == ThreadState.SLEEPING and sampled != ROOT and self._takes_lock[sampled]:
+            return ThreadState.WAITING_FOR_GIL
+        return state
 
     def stack(self, sampled: int, state: int) -> int:
         """Return the builder's stack for a sampled one, or `ROOT`, of a thread in some state."""
@@ -190,7 +190,7 @@ class StackShaper:
         in_run = False
         for i, (role, path) in enumerate(top):
             if role in _OF_INTERPRETER:
-                if role is Role.INFORMATIVE and not in_run and not waits_for_lock:
+                if role in (Role.INFORMATIVE, Role.LOCK) and not in_run and not waits_for_lock:
                     kept.append(path[0])
                     in_run = True
                 continue

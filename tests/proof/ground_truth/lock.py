@@ -4,10 +4,11 @@ Of each scope a counter says which part of its time was on a processor, and whic
 neither CPU time, nor waiting for a processor by the system's count, nor the sleep that was asked for.
 """
 
+import ctypes
 import hashlib
+import os
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -24,9 +25,11 @@ together = threading.Barrier(2)
 totals = {}
 
 
-def ready_ns():
-    """Return how long this thread has waited for a processor."""
-    return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1])
+def ready_ns(file):
+    """Return how long a thread has waited for a processor; the lock is kept, for to take it again may be waited for."""
+    text = ctypes.create_string_buffer(100)
+    ctypes.pythonapi.pread(file, text, 100, ctypes.c_long(0))
+    return int(text.value.split()[1])
 
 
 class Known:
@@ -39,8 +42,9 @@ class Known:
         self.slept_ns += int(1e9 * (seconds + SLACK))
 
     def __enter__(self):
+        self.file = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
         together.wait()
-        self.ready = ready_ns()
+        self.ready = ready_ns(self.file)
         self.cpu, self.wall = time.thread_time_ns(), time.perf_counter_ns()
         self.scope.__enter__()
         return self
@@ -48,9 +52,10 @@ class Known:
     def __exit__(self, *error):
         self.scope.__exit__(*error)
         wall, cpu = time.perf_counter_ns() - self.wall, time.thread_time_ns() - self.cpu
-        ready = ready_ns() - self.ready
+        ready = ready_ns(self.file) - self.ready
+        os.close(self.file)
         total = totals.setdefault(self.name, [0, 0, 0, 0])
-        for i, each in enumerate((wall, cpu, ready, max(0, wall - cpu - ready - self.slept_ns))):
+        for i, each in enumerate((wall, cpu, ready, wall - cpu - ready - self.slept_ns)):
             total[i] += each
 
 
