@@ -116,8 +116,13 @@ NOTHING = Cell("–")
 
 
 def interval(estimate: Estimate, words: Callable[[float], str]) -> str:
-    """Return an interval in brackets."""
-    return f"[{words(estimate.low)}, {words(estimate.high)}]"
+    """Return an interval in brackets; nothing where there is none."""
+    return "" if estimate.ends is None else f"[{', '.join(map(words, estimate.ends))}]"
+
+
+def with_interval(estimate: Estimate, words: Callable[[float], str]) -> str:
+    """Return an estimate with its interval behind it."""
+    return f"{words(estimate.value)} {interval(estimate, words)}".rstrip()
 
 
 def estimate_cell(estimate: Estimate | None, words: Callable[[float], str]) -> Cell:
@@ -139,10 +144,10 @@ def error_cell(change: Estimate | None) -> Cell:
 
 def _words_cell(
     estimate: Estimate | None,
-    parts: Callable[[float, Ends], tuple[str, str]],
+    parts: Callable[[float, Ends | None], tuple[str, str]],
     pills: Sequence[Pill] = (),
 ) -> Cell:
     if estimate is None:
         return NOTHING
-    text, ends = parts(estimate.value, (estimate.low, estimate.high))
+    text, ends = parts(estimate.value, estimate.ends)
     return Cell(text, estimate.value, ends, pills)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 from workbench import records
@@ -109,11 +109,12 @@ class Analysis:
         return self.results.head.rounds is None and max(self.results.planned, self.rounds) < self.needed
 
     def notes(self) -> list[str]:
-        """Return lines on the experiment as a whole: the A/A control and the machine."""
+        """Return lines on the experiment as a whole: the A/A control, its rounds, and the machine."""
         again, memory = self.modes.get(AA_CONTROL), self.memory_check
         return [
             f"A/A control: {check_words(self.check)}",
             *([f"A/A control of memory: {memory_check_words(memory)}"] if is_doubtful(memory) else []),
+            *(["one round: no interval"] if self.rounds == 1 else []),
             *([self.busy] if self.busy else []),
             *([f"{AA_CONTROL}: {again}"] if again else []),
         ]
@@ -172,14 +173,16 @@ class Analysis:
         }
 
     def to_json(self, top: int | None = None) -> dict[str, Any]:
-        """Return it for machines; its form is that of experiment.schema.json, and what is infinite is null.
+        """Return it for machines; its form is that of experiment.schema.json.
+
+        What is infinite is null, and so is the interval of one round.
 
         Args:
             top: How many variants there are at most; None: all.
         """
         words, head = self.sentences(), self.results.head
         comparisons = [
-            asdict(comparison)
+            vars(comparison)
             | {"sentence": words[comparison.variant], "instructions": self._instructions(comparison.variant)}
             for comparison in self.comparisons[:top]
         ]
@@ -193,21 +196,25 @@ class Analysis:
             "confidence": self.wanted,
             "delta": head.delta,
             "margin": head.margin,
-            "memory_check": asdict(self.memory_check) if self.memory_check is not None else None,
-            "check": asdict(self.check) | {"void": self.check.void, "words": self.notes()[0]},
+            "memory_check": self.memory_check,
+            "check": vars(self.check) | {"void": self.check.void, "words": self.notes()[0]},
             "busy": self.busy or None,
             "variants": len(self.comparisons),
             "comparisons": comparisons,
         }
-        plain: dict[str, Any] = _finite(found)
+        plain: dict[str, Any] = _plain(found)
         return plain
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    if isinstance(value, Estimate):
+        return value.to_json()
+    if is_dataclass(value):
+        return _plain(vars(value))
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -6,7 +6,7 @@ ratio, and make it small in small programs; they are not in the difference in by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.bench.analysis.verdict import (
@@ -58,7 +58,7 @@ class MemoryVerdict:
         """The ratio in words, and its interval; what is equivalent is that alone."""
         if self.kind == EQUIVALENT:
             return EQUIVALENT, ""
-        figure, interval = memory_parts(self.ratio.value, (self.ratio.low, self.ratio.high))
+        figure, interval = memory_parts(self.ratio.value, self.ratio.ends)
         if self.kind == INCONCLUSIVE:
             return f"inconclusive: {figure}", interval
         return figure if self.is_firm else f"{figure}, not firm", interval
@@ -125,16 +125,17 @@ def memory_check_words(check: AACheck | None) -> str:
 
 def difference_words(difference: Estimate) -> str:
     """Return a difference in bytes with its interval: +67.1 MB [+67.0 MB, +67.2 MB]."""
-    value, low, high = (
-        as_signed_size(round(each)) for each in (difference.value, difference.low, difference.high)
-    )
-    return f"{value} [{low}, {high}]"
+    return _sizes(difference, as_signed_size)
 
 
 def peak_words(own: Estimate) -> str:
     """Return a peak of its own, in bytes, with its interval."""
-    value, low, high = (as_size(round(each)) for each in (own.value, own.low, own.high))
-    return f"{value} [{low}, {high}]"
+    return _sizes(own, as_size)
+
+
+def _sizes(found: Estimate, words: Callable[[int], str]) -> str:
+    value, *ends = (words(round(each)) for each in (found.value, *(found.ends or ())))
+    return f"{value} [{', '.join(ends)}]" if ends else value
 
 
 def _log_ratios(peaks: Peaks) -> list[float]:

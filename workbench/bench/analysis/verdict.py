@@ -211,13 +211,13 @@ def check_session(d: Sequence[float] | Floats, delta: float) -> AACheck:
 
 
 def check_words(
-    check: AACheck, words_of: Callable[[float, Ends], str] = as_speed, what: str = "speed"
+    check: AACheck, words_of: Callable[[float, Ends | None], str] = as_speed, what: str = "speed"
 ) -> str:
     """Return what the A/A control found of speed, or of memory, in words."""
     ratio = check.ratio
     if ratio is None:
         return "no round has both copies of the baseline"
-    said = f"{words_of(ratio.value, (ratio.low, ratio.high))} against the same program"
+    said = f"{words_of(ratio.value, ratio.ends)} against the same program"
     if check.is_short:
         return f"{said} in {as_rounds(ratio.count)}, and {min_count(SURE)} are needed to judge the experiment"
     band = as_percent(check.delta)
@@ -242,7 +242,7 @@ def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = 
         what: Of what, such as "per step"; nothing where that is clear.
     """
     ratio = verdict.ratio
-    said = as_speed(ratio.value, (ratio.low, ratio.high)) + (f" {what}" if what else "")
+    said = as_speed(ratio.value, ratio.ends) + (f" {what}" if what else "")
     words = said
     if verdict.kind == EQUIVALENT:
         words = f"equivalent within {as_percent(delta)}: {said}"
@@ -270,7 +270,7 @@ def quality_words(verdict: QualityVerdict, wanted: float) -> str:
     change = verdict.change
     if change is None:
         return f"error not judged: {verdict.reason}" if verdict.reason else ""
-    words = as_error(change.value, (change.low, change.high))
+    words = as_error(change.value, change.ends)
     if verdict.kind == SAME:
         words = "same error, bit for bit"
     elif verdict.kind == NOT_WORSE:

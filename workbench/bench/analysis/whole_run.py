@@ -37,7 +37,7 @@ class WholeRun:
 
     def words(self) -> str:
         """Return it as "1.5× slower [1.4, 1.6] to 1e-06 (workers start)"."""
-        words = as_speed(self.ratio.value, (self.ratio.low, self.ratio.high))
+        words = as_speed(self.ratio.value, self.ratio.ends)
         return f"{words} {self.what}" + (f" ({self.why})" if self.why else "")
 
 

@@ -5,7 +5,6 @@ An interval on one side of its limit is a pass or a regression; any other is inc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -317,13 +316,13 @@ def _failures(base: Sequence[Run | None], new: Sequence[Run | None], confidence:
 
 def speed_finding(ratio: Estimate, limits: Limits, confidence: float) -> Finding:
     """Judge the ratio of times of new and base."""
-    parts = speed_parts(ratio.value, (ratio.low, ratio.high))
+    parts = speed_parts(ratio.value, ratio.ends)
     return _against(ratio, parts, 1 + limits.slower, as_ratio(1 + limits.slower), confidence)
 
 
 def quality_finding(change: Estimate, limits: Limits, confidence: float) -> Finding:
     """Judge the change of log10 of a figure of quality, of which smaller is better."""
-    parts = error_parts(change.value, (change.low, change.high))
+    parts = error_parts(change.value, change.ends)
     return _against(change, parts, limits.worse, as_factor(limits.worse), confidence)
 
 
@@ -341,7 +340,7 @@ def memory_finding(
     if ratio is None:
         unknown = Finding(INCONCLUSIVE, "no round has the peak memory of both sides")
         return unknown if limits.larger is not None else None
-    figure, interval = memory_parts(ratio.value, (ratio.low, ratio.high))
+    figure, interval = memory_parts(ratio.value, ratio.ends)
     parts = f"peak memory {figure}", ", ".join(filter(None, (interval, difference)))
     if limits.larger is not None:
         return _against(ratio, parts, 1 + limits.larger, as_ratio(1 + limits.larger), confidence)
@@ -372,9 +371,5 @@ def _against(
 def _finding_json(finding: Finding | None) -> dict[str, Any] | None:
     if finding is None:
         return None
-    found: dict[str, Any] = {"verdict": finding.verdict, "words": finding.words, "estimate": None}
-    if finding.estimate is not None:
-        values = {name: getattr(finding.estimate, name) for name in ("value", "low", "high", "confidence")}
-        found["estimate"] = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        found["estimate"]["count"] = finding.estimate.count
-    return found
+    estimate = finding.estimate.to_json() if finding.estimate is not None else None
+    return {"verdict": finding.verdict, "words": finding.words, "estimate": estimate}

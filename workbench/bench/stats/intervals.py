@@ -27,6 +27,16 @@ class Estimate:
     """The interval's exact confidence, from the binomial distribution; 0 for a single value."""
     count: int
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The interval; None for a single value, which has none."""
+        return (self.low, self.high) if self.confidence > 0 else None
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return it by names; what is infinite is null, and so are the ends of a single value."""
+        found = vars(self) if self.ends is not None else vars(self) | {"low": math.nan, "high": math.nan}
+        return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
     def exp(self) -> Estimate:
         """Return the estimate of a ratio, of which this is the logarithm; what is too large is infinite."""
         value, low, high = (

@@ -34,7 +34,7 @@ def health_of(analysis: Analysis) -> list[Health]:
 def control_of(analysis: Analysis) -> Health:
     """Return the A/A control: inside the margin, too noisy to tell, or failed."""
     check, what = analysis.check, "A/A control"
-    detail = "" if check.ratio is None else as_speed(check.ratio.value, (check.ratio.low, check.ratio.high))
+    detail = "" if check.ratio is None else as_speed(check.ratio.value, check.ratio.ends)
     if check.void:
         return Health(BAD, what, f"failed: differs by more than {as_percent(check.delta)}", detail)
     if check.state == PASSED:

@@ -39,7 +39,7 @@ from workbench.report.bench.profiles import profiles_of
 from workbench.report.bench.rows import BenchRow, Words, rows_of
 from workbench.report.bench.tables import conditions_table, is_stepped, sides_of, target_table
 from workbench.report.pages import render
-from workbench.report.tables import interval
+from workbench.report.tables import with_interval
 from workbench.text import as_rounds, as_scientific, as_seconds, printable, speed_parts
 
 PAGE = "index.html"
@@ -162,10 +162,9 @@ def _shown(
     facts = [("worked in", f"{c.rounds - c.failures} of {as_rounds(c.rounds)}")]
     if c.value is not None:
         step = "step" if is_stepped(results) else "run"
-        facts.append((f"time of a {step}", f"{row.time} {interval(c.value, as_seconds)}"))
+        facts.append((f"time of a {step}", with_interval(c.value, as_seconds)))
     if c.quality is not None:
-        error = f"{as_scientific(c.quality.value)} {interval(c.quality, as_scientific)}"
-        facts.append((printable(results.quality or ""), error))
+        facts.append((printable(results.quality or ""), with_interval(c.quality, as_scientific)))
     if c.peak is not None:
         more = f", {difference_words(c.memory.difference)} on the baseline" if c.memory is not None else ""
         facts.append(("peak memory", f"{peak_words(c.peak)}{more}"))
@@ -195,7 +194,7 @@ def _target_cell(row: BenchRow, target: float | None, why: str) -> TargetCell | 
     missed = f"reached in {figures.hits} of {figures.rounds}" if figures.hits < figures.rounds else ""
     time = as_seconds(figures.seconds.value) if figures.seconds is not None else "–"
     ratio = figures.ratio if figures.hits else None
-    speed = Words() if ratio is None else Words(*speed_parts(ratio.value, (ratio.low, ratio.high)))
+    speed = Words() if ratio is None else Words(*speed_parts(ratio.value, ratio.ends))
     return TargetCell(time, speed, ", ".join(filter(None, (why, missed))))
 
 

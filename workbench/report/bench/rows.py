@@ -137,8 +137,8 @@ def _instructions(results: Results, variant: str) -> str:
     return as_instructions(ratio) if ratio is not None else "–"
 
 
-def _figure(parts: Callable[[float, Ends], tuple[str, str]], estimate: Estimate) -> Words:
-    return Words(*parts(estimate.value, (estimate.low, estimate.high)))
+def _figure(parts: Callable[[float, Ends | None], tuple[str, str]], estimate: Estimate) -> Words:
+    return Words(*parts(estimate.value, estimate.ends))
 
 
 def pills_of(comparison: VariantComparison, baseline: str) -> list[Pill]:

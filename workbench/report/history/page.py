@@ -41,7 +41,7 @@ from workbench.report.bench.health import BAD, control_of
 from workbench.report.bench.page import PAGE, moment
 from workbench.report.bench.rows import pills_of
 from workbench.report.pages import render, script
-from workbench.report.tables import NOTHING, Cell, Column, Note, PageTable, Pill, Row, interval
+from workbench.report.tables import NOTHING, Cell, Column, Note, PageTable, Pill, Row, with_interval
 from workbench.text import (
     Ends,
     as_error,
@@ -97,7 +97,7 @@ class Measure:
     of: Callable[[VariantComparison], Estimate | None]
     words: Callable[[float], str]
     """Of one value."""
-    ratio_words: Callable[[float, Ends], str]
+    ratio_words: Callable[[float, Ends | None], str]
     is_time: bool
 
 
@@ -105,7 +105,7 @@ TIME = Measure(lambda c: c.value, as_seconds, as_speed, is_time=True)
 QUALITY = Measure(
     lambda c: c.quality if c.quality is not None and c.quality.low > 0 else None,
     as_scientific,
-    lambda ratio, ends: as_error(math.log10(ratio), (math.log10(ends[0]), math.log10(ends[1]))),
+    lambda ratio, ends: as_error(math.log10(ratio), ends and (math.log10(ends[0]), math.log10(ends[1]))),
     is_time=False,
 )
 
@@ -229,7 +229,7 @@ def _series(group: Sequence[JudgedSession], name: str, measure: Measure, band: f
     marks, said = [], []
     for change in changes_of([value for _, value in known], band):
         index, ratio = known[change.index][0], change.ratio
-        words = measure.ratio_words(ratio.value, (ratio.low, ratio.high))
+        words = measure.ratio_words(ratio.value, ratio.ends)
         worse = ratio.value > 1
         marks.append(TimeMark(index, "slower" if worse else "faster", words.partition(" [")[0]))
         said.append(f"{words} since {moment(group[index].results.head.started)}")
@@ -242,7 +242,7 @@ def _series(group: Sequence[JudgedSession], name: str, measure: Measure, band: f
 
 def _point(session: JudgedSession, c: VariantComparison, estimate: Estimate, measure: Measure) -> TimePoint:
     kind = session.kind(c, is_time=measure.is_time)
-    words = f"{measure.words(estimate.value)} {interval(estimate, measure.words)}"
+    words = with_interval(estimate, measure.words)
     verdicts = ", ".join(pill.text for pill in session.pills(c))
     when = f"{session.label}, {moment(session.results.head.started)}"
     return TimePoint(estimate.value, estimate.low, estimate.high, kind, f"{when}: {words}, {verdicts}")
@@ -254,11 +254,11 @@ def _summary(group: Sequence[JudgedSession], name: str, values: Sequence[float],
         return f"{len(values)} of {MIN_SESSIONS} experiments for an interval"
     found = median_interval(values, SURE)
     spread = as_rough_share(max(values) / min(values) - 1)
-    words = f"median {measure.words(found.value)} {interval(found, measure.words)}, {spread} apart"
+    words = f"median {with_interval(found, measure.words)}, {spread} apart"
     between = between_sessions(group, name) if measure.is_time else None
     if between is not None:
         ratio = between.ratio
-        words += f"; {as_speed(ratio.value, (ratio.low, ratio.high))}"
+        words += f"; {as_speed(ratio.value, ratio.ends)}"
         words += f", {between.kind}" if between.kind in (EQUIVALENT, INCONCLUSIVE) else ""
     return words
 
@@ -343,5 +343,5 @@ def _cell(session: JudgedSession, name: str) -> Cell:
     if comparison.value is None:
         return Cell("", pills=pills)
     speed = comparison.speed
-    words = "" if speed is None else as_speed(speed.ratio.value, (speed.ratio.low, speed.ratio.high))
+    words = "" if speed is None else as_speed(speed.ratio.value, speed.ratio.ends)
     return Cell(as_seconds(comparison.value.value), comparison.value.value, words, pills)

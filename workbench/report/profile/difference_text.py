@@ -260,8 +260,6 @@ def _json_change(each: FrameChange) -> dict[str, object]:
 
 
 def _json_estimate(ratio: Estimate | None) -> dict[str, object] | None:
-    """Return a ratio with its interval; what is infinite is null."""
     if ratio is None:
         return None
-    values = {name: getattr(ratio, name) for name in ("value", "low", "high", "confidence")}
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return {name: value for name, value in ratio.to_json().items() if name != "count"}
