@@ -103,7 +103,7 @@ def test_without_native_frames(options: CostOptions, asked: list[RunRequest]) ->
 
 
 def test_traced_memory(options: CostOptions, asked: list[RunRequest]) -> None:
-    """Of a run with traced memory, what tracing costs is measured, and no sampler."""
+    """Of traced memory it is what tracing costs that is measured, and no sampler; of one run there is no interval."""
     traced = replace(options, sampling=Sampling("tracemalloc"), rounds=1)
     assert known_cost(options.folder, options.program, 100, "tracemalloc").sentence == (
         "what tracing memory costs this program is unknown: measure it with workbench profile --memory --cost"
@@ -111,7 +111,7 @@ def test_traced_memory(options: CostOptions, asked: list[RunRequest]) -> None:
     assert measure_cost(traced).variants == [BARE, SCOPES, MEMORY]
     assert len(asked) == 4
     assert known_cost(options.folder, options.program, 7, "tracemalloc").sentence.startswith(
-        "tracing memory makes this program 4.50 × [4.50, 4.50] as long (recording scopes 1.000 ×, measured "
+        "tracing memory makes this program 4.50 × as long (recording scopes 1.000 ×, from one run of each way, "
     )
     assert "unknown" in known_cost(options.folder, options.program, 100, "in-process").sentence
 
@@ -178,12 +178,13 @@ def test_the_last_known_cost(tmp_path: Path) -> None:
     assert said(tmp_path) == UNKNOWN
     write_cost(COST, tmp_path)
     assert said(tmp_path) == (
-        "profiling makes this program 1.12 × [1.08, 1.16] as long (recording scopes 1.003 ×, measured 2026-11-26)"
+        "profiling makes this program 1.12 × [1.08, 1.16] as long (recording scopes 1.003 × [1.003, 1.003], "
+        "measured 2026-11-26)"
     )
-    assert known_cost(tmp_path, PROGRAM, 100, "in-process with native frames").times == "1.12 ×"
+    assert known_cost(tmp_path, PROGRAM, 100, "in-process with native frames").times == "1.12 × [1.08, 1.16]"
     assert said(tmp_path, native=False) == (
         "sampling by py-spy makes this program 1.050 × [1.050, 1.050] as long "
-        "(recording scopes 1.003 ×, measured 2026-11-26)"
+        "(recording scopes 1.003 × [1.003, 1.003], measured 2026-11-26)"
     )
     assert known_cost(tmp_path, PROGRAM, 7, "none").sentence == (
         "recording makes this program 1.003 × [1.003, 1.003] as long (measured 2026-11-26)"

@@ -123,7 +123,7 @@ class KnownCost:
     """What is known of the cost of profiling a program."""
 
     times: str
-    """The ratio of times, as text; empty where it is unknown."""
+    """The ratio of times with its interval, as text; empty where it is unknown."""
     sentence: str
 
 
@@ -133,8 +133,9 @@ class Ratio(msgspec.Struct, frozen=True):
     way: str
     base: str
     value: Above0
-    low: Above0
-    high: Above0
+    low: Above0 | None
+    """None, as the other end, where each way ran once: then there is no interval."""
+    high: Above0 | None
 
     def __post_init__(self) -> None:
         """Check the interval.
@@ -142,7 +143,7 @@ class Ratio(msgspec.Struct, frozen=True):
         Raises:
             ValueError: It is out of order.
         """
-        if not self.low <= self.value <= self.high:
+        if not (self.low or self.value) <= self.value <= (self.high or self.value):
             raise ValueError("an interval is out of order")
 
 
@@ -317,7 +318,7 @@ def cost_of(results: Results) -> Cost:
         head.started,
         Conditions(head.environment.machine, head.environment.usable_cores),
         Check(analysis.check.void),
-        tuple(Ratio(way, BARE, ratio.value, ratio.low, ratio.high) for way, ratio in found),
+        tuple(Ratio(way, BARE, ratio.value, *(ratio.ends or (None, None))) for way, ratio in found),
     )
 
 
@@ -368,16 +369,18 @@ def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) ->
     ratio, scopes = found.ratio(way), found.ratio(SCOPES)
     if ratio is None or scopes is None:
         return KnownCost("", unknown)
-    aside = [] if sampler == "none" else [f"recording scopes {_times(scopes.value)}"]
+    aside = [] if sampler == "none" else [f"recording scopes {_times(scopes)}"]
+    if ratio.low is None:
+        aside.append("from one run of each way")
     aside.append(f"measured {found.date[:10]}")
     aside += found.differences(program, rate, sampler)
-    times = _times(ratio.value, ratio.low, ratio.high)
+    times = _times(ratio)
     if not _same_file(found.program, program):
         other = shortened(shlex.join(found.program), MAX_CHARACTERS)
         return KnownCost(
             "", f"{unknown}; {what} another program, {other}, {times} as long ({', '.join(aside)})"
         )
-    return KnownCost(_times(ratio.value), f"{what} this program {times} as long ({', '.join(aside)})")
+    return KnownCost(times, f"{what} this program {times} as long ({', '.join(aside)})")
 
 
 def _same_file(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -386,8 +389,8 @@ def _same_file(one: Sequence[str], other: Sequence[str]) -> bool:
     return tuple(one[:length]) == tuple(other[:length])
 
 
-def _times(value: float, *interval: float) -> str:
+def _times(ratio: Ratio) -> str:
     """Return a ratio and its interval, with three decimals where it is near 1."""
-    digits = 3 if abs(value - 1) < 0.1 else 2
-    ends = f" [{', '.join(f'{end:.{digits}f}' for end in interval)}]" if interval else ""
-    return f"{value:.{digits}f} ×{ends}"
+    digits = 3 if abs(ratio.value - 1) < 0.1 else 2
+    ends = f" [{ratio.low:.{digits}f}, {ratio.high:.{digits}f}]" if ratio.low and ratio.high else ""
+    return f"{ratio.value:.{digits}f} ×{ends}"

@@ -29,7 +29,7 @@ def capture(tmp_path: Path) -> Capture:
 
 def measured(*program: str) -> Cost:
     """Return a cost of 1.25."""
-    ratios = (Ratio("scopes", "bare", 1.0, 1.0, 1.0), Ratio("in-process", "bare", 1.25, 1.25, 1.25))
+    ratios = (Ratio("scopes", "bare", 1.0, 1.0, 1.0), Ratio("in-process", "bare", 1.25, 1.2, 1.3))
     here = Conditions(processor(), usable_cores())
     return Cost(program, 100, True, "2026-11-26T10:11:12+00:00", here, Check(False), ratios)
 
@@ -42,7 +42,7 @@ def test_a_profile_states_what_profiling_costs(capture: Capture, tmp_path: Path)
     write_profile_files(capture)
     assert path.read_bytes() == content
     sentence = (
-        "profiling makes this program 1.25 × [1.25, 1.25] as long (recording scopes 1.000 ×, "
+        "profiling makes this program 1.25 × [1.20, 1.30] as long (recording scopes 1.000 × [1.000, 1.000], "
         "measured 2026-11-26)"
     )
     assert json.loads((tmp_path / "profile.json").read_text())["profiling_cost"] == sentence
@@ -50,7 +50,7 @@ def test_a_profile_states_what_profiling_costs(capture: Capture, tmp_path: Path)
     assert "time when profiled" in page
     assert sentence in page
     (again,) = [figure for figure in figures(read_run(tmp_path)) if figure.what == "time when profiled"]
-    assert (again.value, again.more) == ("1.25 ×", sentence)
+    assert (again.value, again.more) == ("1.25 × [1.20, 1.30]", sentence)
 
 
 def test_what_is_unknown_is_said_to_be(capture: Capture, tmp_path: Path) -> None:
