@@ -102,3 +102,20 @@ def test_it_fits(width: int, dark: bool, tab: str, written: Written, open_page: 
     show(watched.page, tab)
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
     watched.assert_quiet()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_narrow_screen_has_all_figures_of_a_scope(
+    dark: bool, written: Written, open_page: Callable[..., Any]
+) -> None:
+    """The rows of scopes wrap, each figure under its head, and none is hidden or beside the screen."""
+    page = open_page(written("memory profile"), width=400, dark=dark).page
+    cells = page.locator(".overview .scopes tbody tr").first.locator("td[data-label]").all()
+    heads = [cell.get_attribute("data-label") for cell in cells]
+    assert heads == ["net", "per call", "peak", "held at end", "calls"]
+    for cell in cells:
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["width"] > 0
+        assert box["x"] + box["width"] <= 400
+        assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
