@@ -71,8 +71,8 @@ def lab(tmp_path: Path) -> Iterator[str]:
             time.sleep(0.05)
         yield found[1]
     finally:
-        server.terminate()
-        server.wait(60)
+        server.kill()  # at a signal it asks its kernels to end, and waits for them
+        server.wait()
 
 
 @pytest.mark.timeout(400)

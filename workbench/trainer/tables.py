@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
@@ -56,8 +57,8 @@ def read_csv(path: str | PathLike[str], inputs: Sequence[str], targets: Sequence
             raise InvalidInputError(f"{path} has two columns named {name!r}: give each its own name")
     columns = {name: header.index(name) for name in wanted}
     marks = _DecimalMark(path, "." if separator == "," else None)
-    lines = islice(_lines(path, separator), 1, None)
-    rows = [_numbers(path, line, cells, columns, header, marks) for line, cells in lines]
+    with closing(_lines(path, separator)) as lines:
+        rows = [_numbers(path, line, cells, columns, header, marks) for line, cells in islice(lines, 1, None)]
     if not rows:
         raise InvalidInputError(f"{path} has a header and no rows: give at least one row of numbers")
     values = np.array(rows)
@@ -68,7 +69,8 @@ def _separator(path: str | PathLike[str], wanted: Sequence[str]) -> tuple[str, l
     """Return the separator, and the header that it makes: the first by which all names are there."""
     headers = {}
     for separator in _SEPARATORS:
-        header = headers[separator] = next(_lines(path, separator), (0, []))[1]
+        with closing(_lines(path, separator)) as lines:
+            header = headers[separator] = next(lines, (0, []))[1]
         if set(wanted) <= set(header):
             return separator, header
     if not header:
@@ -82,7 +84,7 @@ def _separator(path: str | PathLike[str], wanted: Sequence[str]) -> tuple[str, l
     return separator, header
 
 
-def _lines(path: str | PathLike[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: str | PathLike[str], separator: str) -> Generator[tuple[int, list[str]], None, None]:
     """Yield each line that is not blank, with its number in the file."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:

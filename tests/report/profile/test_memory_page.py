@@ -69,7 +69,7 @@ def check(run: ProfileRun, page: Page) -> None:
         markup = re.search(
             rf'<tr class="scope"><th scope="row"><span class="name">{frame[0]}</span>.*?</tr>', page.source
         )
-        cells = re.findall(r"<td>(.*?)</td>", markup[0]) if markup else []
+        cells = re.findall(r'<td data-label="[^"]*">(.*?)</td>', markup[0]) if markup else []
         assert cells[2:4] == [stated["peak"], stated["held at end"]]
         in_terminal = next(line.split() for line in terminal if line.endswith(f"  {frame[0]}"))
         assert stated["peak"] == " ".join(in_terminal[4:6])
