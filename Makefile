@@ -33,7 +33,7 @@ bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/i
 	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
 
 # One BLAS thread in each: the workers use all cores, and BLAS threads that wait for a busy core spin.
-test: $(DEV_STAMP)  ## Run the tests (under 6 minutes)
+test: $(DEV_STAMP)  ## Run the tests, about 10 minutes on 2 cores
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 	@WORKBENCH_RECORDER=python $(BIN)/python -m pytest -q -m "not proof" -n auto --maxprocesses 4 $(RECORDER_TESTS)
 

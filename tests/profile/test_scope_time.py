@@ -120,3 +120,11 @@ def test_the_intervals_hold(threads):
             share = getattr(found, name)
             held[name] += share.low <= (inside == i).mean() <= share.high
     assert min(held.values()) >= 0.93 * runs, held
+
+
+def test_what_is_ready_in_one_scope_is_not_of_another():
+    """In a scope that seldom runs, but is often ready, a thread has what its clock says, and not of another scope."""
+    busy, idle = [(A, NATIVE, 1)] * 3 + [(A, SLEEPS, 0)], [(B, SLEEPS, 0)] * 3 + [(B, NATIVE, 0.04)]
+    found = scope_samples(profile(([*busy] * 25 + [*idle] * 25) * 4))
+    assert found["a"].on_processor.share == pytest.approx(0.75, abs=0.01)
+    assert found["b"].on_processor.share == pytest.approx(0.01, abs=0.004)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._own_code import IMPORTING, innermost_own, is_interpreter, is_own
-from workbench.profile._record import Frame, FrameKind, LineStacks, Profile, Samples, ThreadState, Track
+from workbench.profile._record import Frame, FrameKind, LineStacks, Profile, Samples, ThreadState
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_paths import ScopePaths
 from workbench.profile._thread_rows import ThreadRows, samples_of
@@ -66,8 +66,8 @@ class LineSamples:
     work: tuple[int, ...]
     scopes: tuple[frozenset[str], ...]
     """Of each key: the names of the open scopes."""
-    tracks: tuple[Track, ...]
-    """Those of the profile that have samples, each on a stack that is its key."""
+    counted: Profile
+    """The samples, each on a stack that is its key; the frame of that stands for the path of scopes."""
     by_time: bool
     """Whether shares are of the time that samples stand for, and not of their number."""
 
@@ -92,11 +92,13 @@ class LineSamples:
             stack = np.array(of_key, dtype=np.int32)[of_sample.reshape(-1)]
             stack[samples.stack == ROOT] = ROOT
             tracks.append(replace(track, samples=replace(samples, stack=stack), spans=None))
-        flat = _flat(max(len(numbers), 1))
-        counted = replace(profile, frames=(Frame(""),), stacks=flat, tracks=tuple(tracks))
+        paths = [frozenset(path) for path in names.names()] + [frozenset[str]()]
+        frames = (*(Frame(str(i), kind=FrameKind.SCOPE) for i in range(len(names))), Frame(""))
+        frame = np.array([scope % len(frames) for _, _, scope in numbers] or [0], dtype=np.int32)
+        flat = Stacks(np.full(len(frame), ROOT, dtype=np.int32), frame)
+        counted = replace(profile, frames=frames, stacks=flat, tracks=tuple(tracks))
         counts = SampleCounts.of(counted, by_time=by_time)
         known = _known(profile, {work for _, work, _ in numbers})
-        of_path = [frozenset(path) for path in names.names()] + [frozenset()]
         lines = profile.lines
         return cls(
             counts,
@@ -105,8 +107,8 @@ class LineSamples:
             lines.places,
             tuple(tuple(lines.stacks.path(line)) for line, _, _ in numbers),
             tuple(work for _, work, _ in numbers),
-            tuple(of_path[scope] for _, _, scope in numbers),
-            counted.tracks,
+            tuple(paths[scope] for _, _, scope in numbers),
+            counted,
             by_time or counts.changes is not None,
         )
 
@@ -120,11 +122,11 @@ class LineSamples:
             group: (keys,) the group of each, from 0.
         """
         numbers = np.append(group, ROOT).astype(np.int32)
-        rows = ThreadRows.of(self.tracks) if self.cpu is not None else None
-        spent = np.zeros(sum(len(samples_of(track)) for track in self.tracks), dtype=np.int64)
+        rows = ThreadRows.of(self.counted) if self.cpu is not None else None
+        spent = np.zeros(sum(len(samples_of(track)) for track in self.counted.tracks), dtype=np.int64)
         if rows is not None and rows.cpu is not None:
             spent[rows.place] = np.rint(rows.cpu)
-        tracks, counted, first = [], iter(self.tracks), 0
+        tracks, counted, first = [], iter(self.counted.tracks), 0
         for track in profile.tracks:
             if track.samples is None:
                 tracks.append(track)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._record import Profile
-from workbench.profile._thread_rows import ThreadRows, samples_of
+from workbench.profile._thread_rows import ThreadRows, samples_of, tracks_with_samples
 from workbench.profile.stacks import ROOT
 
 Z = 1.959963984540054
@@ -73,7 +73,7 @@ class SampleCounts:
 
         In a file that has merged equal stacks they are worth as many as it says that there were.
         """
-        tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
+        tracks = tracks_with_samples(profile)
         regular = bool(tracks) and all(samples_of(track).ticks is not None for track in tracks)
         size = len(profile.stacks)
         count, amount = np.zeros(size, dtype=np.int64), np.zeros(size)
@@ -96,7 +96,7 @@ class SampleCounts:
         if profile.file.is_merged:
             return cls(count, amount, float(count.sum()) if regular else 0.0)
         if regular:
-            return cls(count, amount, float(count.sum()), _changes(ThreadRows.of(tracks)))
+            return cls(count, amount, float(count.sum()), _changes(ThreadRows.of(profile)))
         weight = np.concatenate(weights)
         worth = float(count.sum())
         if by_time and weight.sum() > 0:
@@ -106,10 +106,10 @@ class SampleCounts:
     @classmethod
     def of_cpu(cls, profile: Profile) -> SampleCounts | None:
         """Return the counts with shares of CPU time; None where the profile does not hold any for all its samples."""
-        tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
+        tracks = tracks_with_samples(profile)
         if not tracks or any(samples_of(track).ticks is None for track in tracks):
             return None
-        rows = ThreadRows.of(tracks)
+        rows = ThreadRows.of(profile)
         if rows.cpu is None:
             return None
         seen = rows.stack != ROOT

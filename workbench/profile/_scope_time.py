@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from workbench.profile._record import Profile, ThreadState
 from workbench.profile._sample_counts import MAX_UNSEEN, SampledShare, Z
-from workbench.profile._thread_rows import ThreadRows, samples_of
+from workbench.profile._thread_rows import ThreadRows, samples_of, tracks_with_samples
 from workbench.profile.stacks import Int64
 
 _NOTHING = SampledShare(0, 0.0, 0.0, 1.0)
@@ -25,6 +25,8 @@ class _CpuTime:
     ticks: int
     """At which they ran."""
     ns: float
+    edges: float
+    """Ticks that its share of the CPU time between two samples of unlike scopes may be off by: a standard deviation."""
     near: NDArray[np.bool_]
     """(rows,) where `off` is not 0"""
     off: Callable[[Int64], NDArray[np.float64]]
@@ -41,10 +43,10 @@ class ThreadTime:
     @classmethod
     def of(cls, profile: Profile) -> ThreadTime | None:
         """Return the samples of a profile; None where the sampler has no periods, or did not know the states."""
-        tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
+        tracks = tracks_with_samples(profile)
         if not tracks or any(samples_of(track).ticks is None for track in tracks):
             return None
-        rows = ThreadRows.of(tracks)
+        rows = ThreadRows.of(profile)
         return None if rows.state is None else cls(rows, len(profile.stacks))
 
     def has_seen(self, stacks: Int64) -> bool:
@@ -85,9 +87,8 @@ class ThreadTime:
         if not whole:
             return _NOTHING
         share = min(1.0, cpu.ns / whole_ns) if whole_ns else 0.0
-        half = (
-            self._half(cpu.ticks, inside | cpu.near, lambda row: cpu.off(row) - share * inside[row]) / whole
-        )
+        half = self._half(cpu.ticks, inside | cpu.near, lambda row: cpu.off(row) - share * inside[row])
+        half = math.hypot(half, Z * cpu.edges) / whole
         return SampledShare(cpu.ticks, share, max(0.0, share - half), min(1.0, share + half))
 
     def cpu_s(self, stacks: Int64) -> tuple[float, tuple[float, float]] | None:
@@ -95,7 +96,7 @@ class ThreadTime:
         cpu = self._cpu_in(stacks)
         if cpu is None:
             return None
-        half = self._half(cpu.ticks, cpu.near, cpu.off) * self._tick_s
+        half = math.hypot(self._half(cpu.ticks, cpu.near, cpu.off), Z * cpu.edges) * self._tick_s
         return cpu.ns / 1e9, (max(0.0, cpu.ns / 1e9 - half), cpu.ns / 1e9 + half)
 
     def _cpu_in(self, stacks: Int64) -> _CpuTime | None:
@@ -103,18 +104,25 @@ class ThreadTime:
         if rows.cpu is None or each is None:
             return None
         inside = self._mask(stacks)[rows.stack]
-        ran = np.flatnonzero(inside & rows.ran)
+        ran = np.flatnonzero(inside & (rows.cpu_weight > 0))
         in_group = np.bincount(
-            rows.cpu_groups[ran], weights=rows.ticks[ran], minlength=len(self._ran_in_group)
+            rows.cpu_groups[ran], weights=rows.cpu_weight[ran], minlength=len(self._weight_of_group)
         )
-        part = in_group / self._ran_in_group
+        part = in_group / self._weight_of_group
 
         def off(row: Int64) -> NDArray[np.float64]:
             found: NDArray[np.float64] = each[row] * (inside[row] - part[rows.cpu_groups[row]])
             return found
 
+        # Anything between none and all of it, where a sample inside is beside one outside.
+        unlike = np.append(False, inside[1:] != inside[:-1]) & rows.apart
+        spent = np.zeros(0) if rows.cpu_ns is None else rows.cpu_ns[unlike] / (1e9 * self._tick_s)
         return _CpuTime(
-            int(rows.ticks[ran].sum()), float(rows.cpu[ran].sum()), (part > 0)[rows.cpu_groups], off
+            int(rows.ticks[ran].sum()),
+            float(rows.cpu[ran].sum()),
+            math.sqrt(float((spent**2).sum()) / 12),
+            (part > 0)[rows.cpu_groups],
+            off,
         )
 
     @cached_property
@@ -127,10 +135,10 @@ class ThreadTime:
         return None if self.rows.cpu is None else self.rows.cpu / np.maximum(self.rows.weight_ns, 1)
 
     @cached_property
-    def _ran_in_group(self) -> NDArray[np.float64]:
-        """(groups,) ticks at which their threads ran, at least 1."""
-        ran = np.where(self.rows.ran, self.rows.ticks, 0)
-        return np.maximum(np.bincount(self.rows.cpu_groups, weights=ran), 1).astype(np.float64)
+    def _weight_of_group(self) -> NDArray[np.float64]:
+        """(groups,) what their CPU time is shared out by, at least 1."""
+        weight = np.bincount(self.rows.cpu_groups, weights=self.rows.cpu_weight)
+        return np.maximum(weight, 1).astype(np.float64)
 
     def _mask(self, stacks: Int64) -> NDArray[np.bool_]:
         mask = np.zeros(self.stacks + 1, dtype=np.bool_)  # the last is what `ROOT` looks up
