@@ -144,7 +144,7 @@ def false_speed(log_times: Floats, confidence: float) -> bool:
     return any(judge_speed(row, DELTA, confidence).kind in ("faster", "slower") for row in d)
 
 
-@trials_of(60)
+@trials_of(30)
 @pytest.mark.parametrize(("variants", "rounds"), [(2, 6), (2, 18), (9, 10), (9, 20)])
 @pytest.mark.parametrize("name", ["normal", "exponential", "t, two degrees of freedom"])
 def test_equal_runs_are_seldom_called_different(name: str, variants: int, rounds: int, trials: int) -> None:

@@ -100,6 +100,7 @@ def test_one_variant_agrees_with_itself_and_more_work_is_found(
 
 
 @needs_valgrind
+@pytest.mark.proof
 def test_what_was_allocated_before_changes_nothing(
     tmp_path: Path, options: Callable[..., BenchOptions]
 ) -> None:
@@ -138,6 +139,7 @@ def test_what_cannot_be_counted_says_why(tmp_path: Path, options: Callable[..., 
 
 
 @needs_valgrind
+@pytest.mark.proof
 def test_what_is_too_slow_is_counted_when_the_experiment_is_resumed(
     tmp_path: Path, options: Callable[..., BenchOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +274,7 @@ def test_callgrinds_file_is_read(tmp_path: Path) -> None:
 
 
 @needs_valgrind
+@pytest.mark.proof
 def test_compare_finds_more_instructions_in_one_round(tmp_path: Path) -> None:
     """`workbench compare --fail-instructions` fails for 5 % more of them, where the times come to no verdict."""
     body = (

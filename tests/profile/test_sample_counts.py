@@ -107,7 +107,7 @@ def test_the_interval_holds():
             begin, n = random.uniform(0, 2 * length), 500
             moments = np.arange(n) + random.uniform(size=n)
             rows = [(bool(each), 1) for each in ((moments + begin) // length) % 2 == 0]
-            grid = ((np.arange(0, n, 0.001) + begin) // length) % 2 == 0
+            grid = ((np.arange(0, n, 0.01) + begin) // length) % 2 == 0
             found = SampleCounts.of(sampled([(1, rows)])).part(np.array([0]))
             held += found.low <= grid.mean() <= found.high
             total += 1

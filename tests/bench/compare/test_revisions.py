@@ -288,6 +288,7 @@ def test_each_revision_is_installed_into_its_own_environment(
     assert not (repository / "build").exists()
 
 
+@pytest.mark.proof
 def test_what_is_installed_is_measured(
     compare: Callable[..., RevisionComparison],
     repository: Path,
