@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.browser.workspace import press
 from workbench.profile import Frame, FrameKind, ProfileBuilder
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import ProfileRun
@@ -100,11 +101,7 @@ def test_the_first_screen_shows_a_line(path: Path, open_page: Callable[..., Any]
     """One of the hottest lines of the first screen is shown in its file, and its function is selected."""
     page = open_page(path).page
     button = page.locator(".overview button.place", has_text="fit.py:23")
-    if how == "mouse":
-        button.click()
-    else:
-        button.focus()
-        page.keyboard.press("Enter")
+    press(page, button, how)
     assert page.get_by_role("tab", name="Lines").get_attribute("aria-selected") == "true"
     assert page.locator("#lines tr:focus .number").inner_text() == "23"
     assert page.locator(".side h3").inner_text() == "solve"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.workspace import figures, names, neighbours, row, selected, show
+from tests.browser.workspace import figures, names, neighbours, press, row, selected, show
 from tests.browser.written import Written
 from tests.helpers.hostile import HOSTILE
 from workbench.outputs import OutputFolder
@@ -66,11 +66,7 @@ def test_one_source_for_flame_graph_and_table(
     """The switch of the source is of both tabs."""
     page = open_page(written("profile")).page
     button = page.locator(".switch [data-source=scopes]")
-    if how == "mouse":
-        button.click()
-    else:
-        button.focus()
-        page.keyboard.press("Enter")
+    press(page, button, how)
     assert page.locator("#scopes").is_visible()
     assert not page.locator("#samples").is_visible()
     show(page, "table")
@@ -243,11 +239,7 @@ def test_the_first_screen_selects(written: Written, open_page: Callable[..., Any
     """A scope of the first screen is selected in the workspace."""
     page = open_page(written("profile")).page
     button = page.locator(".overview button", has_text="solve")
-    if how == "mouse":
-        button.click()
-    else:
-        button.focus()
-        page.keyboard.press("Enter")
+    press(page, button, how)
     assert selected(page) == "solve"
 
 
@@ -256,11 +248,7 @@ def test_the_first_screen_searches(written: Written, open_page: Callable[..., An
     """A function of the first screen is searched for."""
     page = open_page(written("profile")).page
     button = page.locator(".overview button", has_text="dgemm")
-    if how == "mouse":
-        button.click()
-    else:
-        button.focus()
-        page.keyboard.press("Enter")
+    press(page, button, how)
     assert page.locator(".find").input_value() == "dgemm"
 
 
@@ -322,11 +310,7 @@ def test_one_range_drives_all(written: Written, open_page: Callable[..., Any], h
     assert page.locator("#scopes .wf-box", has_text="fit").count() == 1
     assert "all 140 ms" not in page.locator("#scopes .wf-crumbs").inner_text()
     button = page.locator(".range button")
-    if how == "mouse":
-        button.click()
-    else:
-        button.focus()
-        page.keyboard.press("Enter")
+    press(page, button, how)
     page.locator("#scopes .wf-crumbs", has_text="all 140 ms").wait_for()
     show(page, "table")
     assert {name: str(row(page, name).locator("td").first.text_content())[:-2] for name in whole} == whole
@@ -375,11 +359,7 @@ def test_costs_of_scopes_follow_the_range(written: Written, open_page: Callable[
     assert names(page) == ["fit"]
     assert costs("fit")["on a processor"] == "200 ms"
     button = page.locator(".range button")
-    if how == "mouse":
-        button.click()
-    else:
-        button.focus()
-        page.keyboard.press("Enter")
+    press(page, button, how)
     page.locator(".range").wait_for(state="hidden")
     assert_whole()
     watched.assert_quiet()

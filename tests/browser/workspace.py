@@ -42,3 +42,12 @@ def neighbours(page: Any, heading: str) -> list[str]:
     """Return the callers or the callees as they are listed."""
     items = page.locator(f"//aside//h4[text()='{heading}']/following-sibling::*[1]/li")
     return [" ".join(text.split()) for text in items.all_inner_texts()]
+
+
+def press(page: Any, button: Any, how: str) -> None:
+    """Press a button by mouse or by keyboard."""
+    if how == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")

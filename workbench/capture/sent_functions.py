@@ -41,7 +41,8 @@ def with_sent_functions(
         functions = functions_in((text_of(file) or "").splitlines())
         for name, seen in lines.items():
             wanted = _INNER.sub("", name)
-            if any(each == wanted and seen <= {*range(first, last + 1)} for each, first, last in functions):
+            of_name = [(first, last) for each, first, last in functions if each == wanted]
+            if any(all(first <= line <= last for line in seen) for first, last in of_name):
                 found[name].append(file)
 
     def renamed(frame: Frame) -> Frame:

@@ -93,10 +93,10 @@ class SampleCounts:
         if regular:
             period = float(amount.sum()) / float(count.sum())
             amount = amount / period if period else count.astype(np.float64)
+            changes = None if profile.file.is_merged else _changes(ThreadRows.of(profile))
+            return cls(count, amount, float(count.sum()), changes)
         if profile.file.is_merged:
-            return cls(count, amount, float(count.sum()) if regular else 0.0)
-        if regular:
-            return cls(count, amount, float(count.sum()), _changes(ThreadRows.of(profile)))
+            return cls(count, amount, 0.0)
         weight = np.concatenate(weights)
         worth = float(count.sum())
         if by_time and weight.sum() > 0:
