@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -274,16 +273,15 @@ def test_a_child_that_outlives_the_program(workbench_profile, needs_py_spy):
         """
         import subprocess, sys
         null = subprocess.DEVNULL
-        code = "import time; time.sleep(40)"
+        code = "import time; time.sleep(600)"
         child = subprocess.Popen([sys.executable, "-c", code], stdin=null, stdout=null, stderr=null)
         print(child.pid)
         import time; time.sleep(0.5)
         """,
     )
-    before, earlier = time.monotonic(), set(children(os.getpid()))
+    earlier = set(children(os.getpid()))
     done = place.profile("--sampler", "py-spy", "p.py")
     assert done.returncode == 0
-    assert time.monotonic() - before < 35
     pid = int(done.stdout)
     status = Path(f"/proc/{pid}/status").read_text()
     os.kill(pid, 9)

@@ -5,6 +5,7 @@ import { MARKS, SAMPLES, SPANS, loaded, matching, stackAt } from "../../workbenc
 import { lastSampleBefore, momentsBetween, nearestSample, samplesBetween } from "../../workbench/render/timeline/samples.js";
 import { boxDetails, crowdDetails, curveDetails, curveRange, sampleDetails, samplesSummary } from "../../workbench/render/timeline/details.js";
 import { exactly, sampledAmount, sampledShare, ticksOf, timeText } from "../../workbench/render/timeline/times.js";
+import { showsTicks } from "../../workbench/render/timeline/rows.js";
 import { costsOf } from "../../workbench/render/timeline/costs.js";
 import { callsOf, treeOf } from "../../workbench/render/timeline/tree.js";
 
@@ -22,7 +23,7 @@ function packed(columns) {
 
 // One track: `fit` from 0 to 100, in it `solve` from 10 to 40 and from 60 to 90, and an instant at 60; seven samples,
 // ten apart, of `fit` with `tanh` on top, the last two of `fit` alone.
-function recorded() {
+function recorded(isCounted = true) {
   const { shapes, bytes } = packed([
     [0, 10, 20, 0, 50, 0, 0], // the gap before each box
     [100, 30, 0, 30, 0, 70, 50],
@@ -37,7 +38,7 @@ function recorded() {
       labels: [["fit", "", 0, 0], ["solve", "", 0, 1], ["tanh", "libm.so", 2, 2], ["saved", "", 9, 0]],
       tracks: [["main", "", false, false, 4, 7, 100, 0]],
       rows: [[0, SPANS, 0, 1, 1], [0, SPANS, 1, 3, 1], [0, MARKS, 0, 1, 1], [0, SAMPLES, 0, 1, 1], [0, SAMPLES, 1, 1, 1]],
-      work: [], curves: [], samples: [[0, true]], columns: shapes,
+      work: [], curves: [], samples: [[0, true, isCounted]], columns: shapes,
     },
     bytes
   );
@@ -98,6 +99,18 @@ test("what is said of samples has no digits that they do not have", () => {
   assert.equal(sampledShare(1, 3), "≈ 33 %");
 });
 
+test("of samples that a file has merged the times are known, and not how many there were", () => {
+  const data = recorded(false);
+  const words = new Map([[0, "scope"], [2, "native"]]);
+  const [fit, tanh] = data.rows.slice(3);
+  const merged = "from samples that the file has merged";
+  assert.deepEqual(boxDetails(data, words, tanh, 6), ["tanh", ["50 ns · 50.0 % of the track's time", "self 50 ns", "native · " + merged]]);
+  assert.deepEqual(boxDetails(data, words, fit, 5)[1].slice(1), ["self 20 ns", "scope · " + merged]);
+  assert.deepEqual(crowdDetails(data, tanh, 6, 7), ["50 ns", ["all tanh", "zoom in to see each"]]);
+  assert.equal(samplesSummary(data.tracks[0]), "7 stacks of merged samples");
+  assert.equal(showsTicks(data, tanh, 1e9), false);
+});
+
 test("what is said of a span is exact", () => {
   const data = recorded();
   const [name, lines] = boxDetails(data, new Map([[0, "scope"]]), data.rows[0], 0);
@@ -120,7 +133,7 @@ function withCosts() {
       tracks: [["process 7", "", false, false, 0, 0, 0, 0, 0], ["main", "", false, false, 3, 10, 100, 0, 0]],
       rows: [[1, SPANS, 0, 1, 1], [1, SPANS, 1, 2, 1], [1, SAMPLES, 0, 1, 1]],
       work: [], curves: [[0, "resident set", true, 100, "B", false], [0, "CPU", false, 100, "%", false]],
-      samples: [[1, true, false, true, true]], columns: shapes,
+      samples: [[1, true, true, false, true, true]], columns: shapes,
     },
     bytes
   );

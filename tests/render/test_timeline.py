@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.node import node
 from tests.helpers.random_profiles import random_profiles
+from workbench import load
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     ROOT,
@@ -390,6 +391,14 @@ def test_neighbouring_samples_of_one_stack_are_one_box() -> None:
     track, has_periods, *columns = decoded.samples[0]
     assert (track, has_periods) == (0, False)
     assert [column.tolist() for column in columns] == [[0, 10, 20, 40, 60], [10] * 5, [1] * 5, [1] * 5]
+    assert decoded.facts["samples"] == [[0, False, True, False, False, False]]
+
+
+def test_a_file_that_merged_its_samples_does_not_say_how_many_there_were(tmp_path: Path) -> None:
+    """So the timeline is told that its samples are not counted."""
+    (tmp_path / "p.folded").write_text("main;fit 3\nmain;tanh 5\n")
+    decoded = Decoded(timeline_svg(load(tmp_path / "p.folded"), title="t"))
+    assert [is_counted for _, _, is_counted, *_ in decoded.facts["samples"]] == [False]
 
 
 def test_samples_beside_scopes_are_closed() -> None:

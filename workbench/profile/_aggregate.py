@@ -65,7 +65,7 @@ def aggregate(profile: Profile, *, of: str, percentiles: bool = False) -> StackT
             seen = track.samples.stack != ROOT
             stack = track.samples.stack[seen]
             self_ns += _sum_by(stack, track.samples.weight_ns[seen], size)
-            if track.samples.ticks is not None or not profile.file.is_merged:
+            if profile.counts_samples:
                 count += _sum_by(stack, track.samples.count[seen], size)
     p50 = p95 = None
     if of == "spans" and percentiles:

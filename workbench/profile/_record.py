@@ -192,6 +192,12 @@ class Profile:
         return BYTES if self.file.unit == BYTES else "ns"
 
     @property
+    def counts_samples(self) -> bool:
+        """Whether `Samples.count` is how many samples there were: files that merge equal stacks may not say."""
+        sampled = [track.samples for track in self.tracks if track.samples is not None]
+        return not self.file.is_merged or all(samples.ticks is not None for samples in sampled)
+
+    @property
     def facts(self) -> Mapping[str, object]:
         """What is known beside the events, as one mapping to print: of the recording, the file and the attribution."""
         unknown = asdict(NO_RECORDING) | asdict(NO_FILE)

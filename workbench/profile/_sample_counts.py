@@ -95,7 +95,7 @@ class SampleCounts:
             amount = amount / period if period else count.astype(np.float64)
             changes = None if profile.file.is_merged else _changes(ThreadRows.of(profile))
             return cls(count, amount, float(count.sum()), changes)
-        if profile.file.is_merged:
+        if not profile.counts_samples:
             return cls(count, amount, 0.0)
         weight = np.concatenate(weights)
         worth = float(count.sum())

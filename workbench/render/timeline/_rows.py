@@ -64,6 +64,8 @@ class SampleMoments(NamedTuple):
     """(samples,) of the row that has the frame on top"""
     has_periods: bool
     """Whether each of them stands for one period of the sampler, which begins with it"""
+    is_counted: bool
+    """Whether `seen` is known; else each is a stack that a file has merged"""
     line: Int64 | None
     """(samples,) the number of its lines in the profile; None: unknown"""
     cpu_ns: Int64 | None
@@ -187,13 +189,13 @@ def rows_of(profile: Profile) -> TimelineRows:
         if track.marks is not None and len(track.marks.at_ns):
             _add_marks(columns, number, track.marks, marks, len(profile.frames))
         if track.samples is not None and np.any(track.samples.stack != ROOT):
-            moments.append(_moments(number, track.samples, depth_of))
+            moments.append(_moments(number, track.samples, depth_of, is_counted=profile.counts_samples))
         boxes = _add_boxes(columns, profile, number, track, depth_of, work)
         facts.append(TrackFacts(*boxes, processes.get(track.pid, -1)))
     return _assembled(profile, columns, shown, facts, list(marks), curves, moments, work)
 
 
-def _moments(track: int, samples: Samples, depth_of: Int64) -> SampleMoments:
+def _moments(track: int, samples: Samples, depth_of: Int64, *, is_counted: bool) -> SampleMoments:
     seen = samples.stack != ROOT
     depth = np.minimum(depth_of[samples.stack[seen]], MAX_DEPTH - 1)
     at, weight, count = (column[seen] for column in (samples.at_ns, samples.weight_ns, samples.count))
@@ -201,7 +203,8 @@ def _moments(track: int, samples: Samples, depth_of: Int64) -> SampleMoments:
         None if column is None else column[seen].astype(np.int64)
         for column in (samples.line, samples.cpu_ns, samples.state)
     )
-    return SampleMoments(track, at, weight, count, depth, samples.ticks is not None, line, cpu, state)
+    has_periods = samples.ticks is not None
+    return SampleMoments(track, at, weight, count, depth, has_periods, is_counted, line, cpu, state)
 
 
 def _add_marks(columns: _RowColumns, track: int, marks: Marks, known: dict[str, int], frames: int) -> None:

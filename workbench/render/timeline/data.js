@@ -91,8 +91,9 @@ export function loaded(facts, bytes) {
     if (hasTimes) times = addUp(take()());
     return curveOf({ track, name, end, unit, isMore }, times, take()());
   });
-  const samples = facts.samples.map(([track, hasPeriods, hasLines, hasCpu, hasState]) => ({
+  const samples = facts.samples.map(([track, hasPeriods, isCounted, hasLines, hasCpu, hasState]) => ({
     ...samplesOf(track, hasPeriods, take()(), take()(), take()(), new Uint16Array(take()())),
+    isCounted,
     takeLine: hasLines && take(),
     takeCpu: hasCpu && take(),
     takeState: hasState && take(),

@@ -66,15 +66,25 @@ function spanLines(data, words, row, i) {
 function sampledLines(data, words, row, i) {
   const { sampled, samples } = data.tracks[row.track];
   const [from, to] = [data.start[i], data.start[i] + data.length[i]];
+  let [own, ownTime] = [0, 0];
+  for (let entry = firstAtLeast(sampled.at, from, 0, sampled.at.length); entry < sampled.at.length && sampled.at[entry] < to; entry++) {
+    if (sampled.depth[entry] !== row.depth) continue;
+    own += sampled.count[entry];
+    ownTime += sampled.weight[entry];
+  }
+  const kind = words.get(data.labels[data.label[i]][2]);
+  if (!sampled.isCounted)
+    return [
+      amount(to - from, "ns") + " · " + share(to - from, data.tracks[row.track].busy) + " of the track's time",
+      ...(ownTime ? ["self " + amount(ownTime, "ns")] : []),
+      kind + " · from samples that the file has merged",
+    ];
   const count = Math.max(samplesBetween(sampled, from, to), 1);
-  let own = 0;
-  for (let entry = firstAtLeast(sampled.at, from, 0, sampled.at.length); entry < sampled.at.length && sampled.at[entry] < to; entry++)
-    if (sampled.depth[entry] === row.depth) own += sampled.count[entry];
   return [
     sampledAmount(count, sampled.period) + " · " + sampledShare(count, samples) + " of the track's samples",
     ...(own ? ["self " + sampledAmount(own, sampled.period)] : []),
     "seen from " + timeText(from, sampled.period) + " to " + timeText(to, sampled.period),
-    words.get(data.labels[data.label[i]][2]) + " · from samples",
+    kind + " · from samples",
   ];
 }
 
@@ -105,8 +115,10 @@ export function crowdDetails(data, row, from, to) {
   const stretch = data.start[to - 1] + data.length[to - 1] - data.start[from];
   if (row.kind === SAMPLES) {
     const { sampled } = data.tracks[row.track];
+    const more = [...lines, "zoom in to see each"];
+    if (!sampled.isCounted) return [amount(stretch, "ns"), more];
     const count = samplesBetween(sampled, data.start[from], data.start[from] + stretch);
-    return [sampledAmount(Math.max(count, 1), sampled.period), [...lines, "zoom in to see each"]];
+    return [sampledAmount(Math.max(count, 1), sampled.period), more];
   }
   if (row.kind !== MARKS) {
     const held = timeInside(data, row, from, to);
@@ -138,16 +150,20 @@ export function curveDetails({ at, value, name, unit, track, end }, time, { trac
   return [name, [text + (isRate ? ", from " + timeText(at[i], MOMENT) + " to " + timeText(at[i + 1], MOMENT) : " at " + timeText(at[i], MOMENT))]];
 }
 
+const mergedStacks = (count) => count.toLocaleString("en") + (count === 1 ? " stack" : " stacks") + " of merged samples";
+
 export const moreSummary = (curves) => curves.map(({ name }) => name).join(", ");
 
 export function samplesSummary({ samples, sampled }) {
+  if (!sampled.isCounted) return mergedStacks(samples);
   return samples.toLocaleString("en") + (samples === 1 ? " sample" : " samples, one every ≈ " + amount(Number(sampled.period.toPrecision(2)), "ns"));
 }
 
 export function trackSummary(data, track) {
   const said = [];
   if (track.spans) said.push(track.spans.toLocaleString("en") + (track.spans === 1 ? " span" : " spans"));
-  if (track.samples && !track.spans) said.push(track.samples.toLocaleString("en") + (track.samples === 1 ? " sample" : " samples"));
+  if (track.samples && !track.spans)
+    said.push(track.sampled.isCounted ? track.samples.toLocaleString("en") + (track.samples === 1 ? " sample" : " samples") : mergedStacks(track.samples));
   if (track.busy) said.push(track.spans ? share(track.busy, data.total) + " in scopes" : "busy " + sampledShare(track.busy, data.total));
   if (track.leftOut) said.push(track.leftOut.toLocaleString("en") + " deeper than 1,000 left out");
   return said.join(" · ");

@@ -13,7 +13,11 @@ const APART = 5; // pixels between the samples of a track from which each is a t
 const TICK = 2; // pixels
 
 // Whether each sample of a row is a tick, when a nanosecond has `pixels`.
-export const showsTicks = (data, row, pixels) => row.kind === SAMPLES && data.tracks[row.track].sampled.period * pixels >= APART;
+export function showsTicks(data, row, pixels) {
+  if (row.kind !== SAMPLES) return false;
+  const { isCounted, period } = data.tracks[row.track].sampled;
+  return isCounted && period * pixels >= APART;
+}
 
 // Collects what stands in the visible rows, and puts it on the canvas: first one image with a line of pixels for each
 // row, stretched to the row's height; then boxes, by colour; then text, by font and ink.

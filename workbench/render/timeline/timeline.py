@@ -265,6 +265,7 @@ def _facts(
             [
                 each.track,
                 each.has_periods,
+                each.is_counted,
                 has_lines and each.line is not None,
                 has_lines and each.cpu_ns is not None,
                 has_lines and each.state is not None,

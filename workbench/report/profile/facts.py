@@ -42,12 +42,11 @@ def figures(run: ProfileRun) -> list[Figure]:
     if run.samples is not None:
         sampled = [track.samples for track in run.samples.tracks if track.samples is not None]
         samples = sum(int(each.count[each.stack != ROOT].sum()) for each in sampled)
-        is_known = not run.samples.file.is_merged or all(each.ticks is not None for each in sampled)
         rate = f", {run.rate} a second" if run.rate else ""
         found.append(
             Figure(
                 plural(samples, "sample"),
-                f"{samples:,}" if is_known else "not known",
+                f"{samples:,}" if run.samples.counts_samples else "not known",
                 f"of threads at work, {run.sampler}{rate}".strip(", "),
             )
         )
