@@ -98,7 +98,8 @@ $(STAMP): $(BIN)/python $(SOURCES)
 	@$(BIN)/workbench doctor --brief
 	@touch $@
 
-$(DEV_STAMP): $(STAMP)
-	@echo 'installing what the tests and checks need'
+$(DEV_STAMP): $(BIN)/python $(SOURCES)
+	@echo 'installing workbench and what it, the tests and the checks need (about two minutes)'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@
+	@$(BIN)/workbench doctor --brief
+	@touch $(STAMP) $@
