@@ -123,6 +123,7 @@ def test_the_first_run_is_stored_and_the_next_is_compared_with_it(pytester: pyte
     assert run(pytester, once, "--cache-clear").parseoutcomes() == {"passed": 1}
 
 
+@pytest.mark.proof
 def test_a_baseline_is_stored_and_named(pytester: pytest.Pytester) -> None:
     """--workbench-save stores the code into a folder, again too, and --workbench-baseline compares with it."""
     once, test = (f"def test_speed(bench): bench(of_project, rounds={rounds})" for rounds in (1, 6))
@@ -137,6 +138,7 @@ def test_a_baseline_is_stored_and_named(pytester: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(["*FINE 2.00× faster*"])
 
 
+@pytest.mark.proof
 def test_a_revision_is_the_baseline(pytester: pytest.Pytester) -> None:
     """The function as it was in a revision is measured beside that of the checkout; nothing of it stays."""
     test = "def test_speed(bench): bench(of_project, rounds=6)"

@@ -48,7 +48,7 @@ def seen_in(profile: Profile) -> list[str]:
 
 
 BUSY = """import time
-        end = time.process_time() + 0.4
+        end = time.process_time() + 0.15
         while time.process_time() < end:
             sum(range(10_000))"""
 

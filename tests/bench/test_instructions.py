@@ -113,6 +113,7 @@ def test_what_was_allocated_before_changes_nothing(
     assert results.instruction_ratio("many") == pytest.approx(1.0, abs=0.002)
 
 
+@pytest.mark.proof
 @needs_valgrind
 def test_what_cannot_be_counted_says_why(tmp_path: Path, options: Callable[..., BenchOptions]) -> None:
     """A crash and work in other processes leave a cell empty, with the reason; the experiment is as valid as before."""
@@ -181,6 +182,7 @@ def test_without_the_extension_nothing_runs(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.proof
 @needs_valgrind
 def test_ctrl_c_keeps_the_rounds_and_the_counts_that_are_there(tmp_path: Path) -> None:
     """Interrupted while it counts, an experiment is reported with all its rounds and the counts that it has."""

@@ -52,6 +52,7 @@ def new_of(analysis: Analysis) -> VariantComparison:
     return next(each for each in analysis.comparisons if each.memory is not None)
 
 
+@pytest.mark.proof
 def test_planted_allocations_are_found_within_two_percent(write_suite: WriteSuite, options: Options) -> None:
     """64 MiB more are 64 MiB more whatever the interpreter has, and the same program is equivalent."""
     variants = "{'none': {'how': 0}, 'same': {'how': 0}, 'more': {'how': 64 << 20}}"

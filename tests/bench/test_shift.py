@@ -112,6 +112,7 @@ def test_few_profiles_are_never_clear() -> None:
     assert not clear
 
 
+@pytest.mark.proof
 def test_sampled_estimates_hold() -> None:
     """The interval of the ratio of two sampled shares holds it in 95 of 100 pairs of samples."""
     rng = np.random.default_rng(7)

@@ -75,6 +75,7 @@ def lab(tmp_path: Path) -> Iterator[str]:
         server.wait()
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(400)
 def test_in_jupyterlab(lab: str, tmp_path: Path, open_page: Callable[..., Watched]) -> None:
     """A cell that is run shows its profile, and so does a copy that is not trusted, and is not run."""

@@ -90,7 +90,9 @@ def recorded_of(program):
     return [pid for pid in program.processes() if Path(f"/proc/{pid}/exe").exists() and recorded_into(pid)]
 
 
-@pytest.mark.parametrize("text", PROGRAMS)
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, marks=[] if text == "threads" else [pytest.mark.proof]) for text in PROGRAMS]
+)
 def test_three_attaches_change_nothing(python, text, tmp_path):
     """Each sees samples under the program's scopes; threads, files, signals, environment and result are the same."""
     if (

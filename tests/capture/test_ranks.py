@@ -86,7 +86,9 @@ def processes_of(profile: Profile) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(
+    "job", [pytest.param(job, marks=[] if job in ("PMIx", "SLURM") else [pytest.mark.proof]) for job in JOBS]
+)
 def test_ranks_are_processes_of_one_profile(start: Start, tmp_path: Path, job: str) -> None:
     """Ranks that overlap, and one that begins when the others have ended, are all in it, named by their rank."""
     first = [start(*PROFILE, rank, 0.2 + rank, job=JOBS[job], rank=rank) for rank in (0, 1)]

@@ -15,9 +15,19 @@ WITH_EXAMPLES = [
     page for page in PAGES if any(block.language.startswith(("python", "console")) for block in blocks(page))
 ]
 
+LONG = {f"docs/{name}.md" for name in ("ci", "comparing", "faster", "instructions", "large-data", "pytest", "workers")}
+"""Their examples are whole experiments."""
+
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=name, marks=[pytest.mark.proof] if name in LONG else [])
+        for page in WITH_EXAMPLES
+        if (name := str(page.relative_to(ROOT)))
+    ],
+)
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     """The examples of a page run in their order, in an empty folder, and print what the page shows."""
     done = subprocess.run(

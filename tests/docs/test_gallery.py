@@ -14,6 +14,7 @@ from tests.helpers.commands import run_workbench
 from tests.helpers.profiled import Workbench
 from workbench.bench.design.suite import load_suite
 
+pytestmark = pytest.mark.proof
 GALLERY = ROOT / "docs" / "gallery"
 
 

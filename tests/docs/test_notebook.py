@@ -24,6 +24,7 @@ def test_the_notebook_has_the_examples_of_the_guide() -> None:
     assert set(examples) <= {cell.source for cell in cells}
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(300)
 def test_the_notebook_runs(tmp_path: Path) -> None:
     """All its cells run, and those that profile and compare show what they found."""

@@ -33,6 +33,7 @@ from workbench.profile import (
 DEPTH = 100_000
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("names", [1, DEPTH])
 def test_a_hundred_thousand_frames(names):
     """A stack of 100,000 frames, of one function or of as many, goes through every function."""

@@ -66,6 +66,7 @@ def seconds(found: RevisionComparison) -> list[set[float]]:
     return [{run.value_s for run in runs if run.variant == name} for name in found.results.variants]
 
 
+@pytest.mark.proof
 def test_a_slower_revision_is_a_regression(
     compare: Callable[..., RevisionComparison], repository: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_slower_revision_is_a_regression(
     assert export(found.results, "csv").count(b"\n") == 19
 
 
+@pytest.mark.proof
 def test_the_same_code_is_fine(compare: Callable[..., RevisionComparison], repository: Path) -> None:
     """Two commits that do not differ in what they do pass, after the pilot's six rounds: without noise they are enough.
 

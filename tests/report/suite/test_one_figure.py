@@ -159,6 +159,7 @@ def scopes_took_s(profile: Profile) -> float:
     return (max(each.end_ns.max() for each in spans) - min(each.start_ns.min() for each in spans)) / 1e9
 
 
+@pytest.mark.proof
 def test_a_benchmark_tells_the_recorder_s_figures(run: Run, tmp_path: Path) -> None:
     """Its recording has samples, one run gives both, and the page has the recorder's time."""
     suite = run.folder.parent.parent / "trained_suite.py"

@@ -180,6 +180,7 @@ def test_a_cluster_gives_the_same_bits_by_value(serial):
     assert sum(ran.values()) >= 2 * len(column_batches.batches(NETWORK.parameters, 2))
 
 
+@pytest.mark.proof
 def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp_path, monkeypatch):
     """All that holds x is killed in the midst of the second J: it has the same bits, and so has the third."""
     distributed = pytest.importorskip("distributed")
