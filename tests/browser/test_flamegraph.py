@@ -289,6 +289,7 @@ def test_text_keeps_to_its_box(
     assert right <= 700
 
 
+@pytest.mark.proof
 def test_thirty_thousand_boxes_are_few_elements(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """What is narrow is drawn in a few paths, in its colour, and can be pointed at all the same.
 

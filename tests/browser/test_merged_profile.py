@@ -21,9 +21,9 @@ TANH = re.compile(r"DOUBLE_tanh|tanh")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `workbench profile` leaves of the reference training, which is repeated until there are samples."""
-    out, kept = tmp_path_factory.mktemp("profiled"), tmp_path_factory.mktemp("kept")
-    program = ["-m", "workbench.bench.run.repeat", "reference", "exact", "7", "1", "1", str(kept)]
+    """What `workbench profile` leaves of a training whose Jacobian is by finite differences."""
+    out = tmp_path_factory.mktemp("profiled")
+    program = ["-m", "workbench", "train", "--layers", "20,10", "--jacobian", "columns"]
     done = subprocess.run(
         [sys.executable, "-m", "workbench", "profile", "-o", str(out), *program],
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},

@@ -16,6 +16,7 @@ import pytest
 import workbench
 from workbench import record
 from workbench.eventlog import read_recording
+from workbench.profile import ROOT as ROOT_STACK
 
 ROOT = Path(workbench.__file__).parents[1]
 
@@ -38,14 +39,19 @@ class Intervals(list[Interval]):
         profile = read_recording(folder).check()
         assert profile.recording.damaged == 0
         found = cls()
+        path_of = {ROOT_STACK: ""}
+        for number, (parent, frame) in enumerate(
+            zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True)
+        ):
+            name = profile.frames[frame].name
+            path_of[number] = f"{path_of[parent]}/{name}" if parent != ROOT_STACK else name
         for track in profile.tracks:
             if track.spans is not None:
                 spans = track.spans
                 columns = [spans.stack, spans.start_ns, spans.end_ns, spans.unfinished]
                 columns.append(np.zeros(len(spans), bool) if spans.propagated is None else spans.propagated)
                 for stack, *rest in zip(*(column.tolist() for column in columns), strict=True):
-                    path = "/".join(profile.frames[f].name for f in profile.stacks.path(stack))
-                    found.append(Interval(track.name, track.pid, path, *rest))
+                    found.append(Interval(track.name, track.pid, path_of[stack], *rest))
         return found
 
     @property

@@ -557,7 +557,7 @@ def test_threads_that_end_as_the_program_does(tmp_path):
         "_thread.start_new_thread(lambda: (__import__('json'), lock.release()), ())\n"
         "lock.acquire()\n"
     )
-    for i in range(30):
+    for i in range(12):
         variables = {"WORKBENCH_RECORD": str(tmp_path / f"r{i}"), "WORKBENCH_SAMPLE": "2000,native"}
         done = subprocess.run([sys.executable, "p.py"], cwd=tmp_path, env=os.environ | variables, timeout=60)
         assert done.returncode == 0

@@ -64,6 +64,7 @@ for name in "abc":
 """
 
 
+@pytest.mark.proof
 def test_the_newest_is_kept(run, tmp_path):
     """Other segments take all the room, and yet samples and readings go on to the end, also of a thread that sleeps."""
     done = run(NEWEST, WORKBENCH_SAMPLE="4000,native")
