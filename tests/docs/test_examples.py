@@ -15,7 +15,10 @@ WITH_EXAMPLES = [
     page for page in PAGES if any(block.language.startswith(("python", "console")) for block in blocks(page))
 ]
 
-LONG = {f"docs/{name}.md" for name in ("ci", "comparing", "faster", "instructions", "large-data", "pytest", "workers")}
+LONG = {
+    f"docs/{name}.md"
+    for name in ("ci", "comparing", "faster", "instructions", "large-data", "pytest", "workers")
+}
 """Their examples are whole experiments."""
 
 

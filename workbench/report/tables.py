@@ -70,6 +70,11 @@ class Column:
     room: int = 0
     """Pixels that a table is to be wide for this column to be shown."""
 
+    @property
+    def full_label(self) -> str:
+        """Its label behind that of its group, for where no head stands above."""
+        return f"{self.group}: {self.label}" if self.group else self.label
+
 
 @dataclass(frozen=True)
 class Row:
