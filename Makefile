@@ -90,7 +90,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo 'workbench needs Python 3.11 or later: make PYTHON=python3.12 ...' >&2; exit 1; }
 	@echo 'making $(VENV)'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --upgrade-deps $(VENV)
 
 $(STAMP): $(BIN)/python $(SOURCES)
 	@echo 'installing workbench and what it needs (about half a minute)'
