@@ -20,12 +20,14 @@ from workbench.report.bench.page import write_page
 
 pytestmark = pytest.mark.browser
 RUNS = [name for name in PAGES if "profile" not in name and name != "suite"]
+SCROLLING_TABLES = """() => [...document.querySelectorAll('.scroll:not(.plot)')]
+    .filter(e => e.scrollWidth > e.clientWidth).map(e => e.getAttribute('aria-label'))"""
 ALL_DRAWN = "() => [...document.querySelectorAll('main svg.wf')].every(e => e.querySelector('.wf-box'))"
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_opens_from_a_folder(name: str, written: Written, open_page: Callable[..., Any]) -> None:
-    """No error, no request outside the folder, every chart there, no text faint or cut off."""
+    """No error, no request outside the folder, every chart there, no text faint or cut off, no table scrolls at 400 pixels."""
     file = written(name)
     watched = open_page(file, width=1400)
     page = watched.page
@@ -38,6 +40,7 @@ def test_it_opens_from_a_folder(name: str, written: Written, open_page: Callable
             assert page.evaluate("[...document.images].every(image => image.naturalWidth)")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(OVERFLOWING) == []
+            assert width > 400 or page.evaluate(SCROLLING_TABLES) == []
             assert page.evaluate(FAINT) == [], scheme
             if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
                 page.screenshot(path=Path(folder, f"{name}-{width}-{scheme}.png"), full_page=True)
