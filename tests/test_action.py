@@ -116,7 +116,13 @@ def test_inputs_reach_the_shell_by_variables() -> None:
     [
         ({}, "1", False, "### REGRESSION 1.50× slower (limit 1.05×)"),
         ({"fail-slower": "60%"}, "0", True, "### FINE 1.50× slower (limit 1.60×)"),
-        ({"options": "--no-install --rounds 3", "allow-inconclusive": "true"}, "3", True, "### INCONCLUSIVE"),
+        pytest.param(
+            {"options": "--no-install --rounds 3", "allow-inconclusive": "true"},
+            "3",
+            True,
+            "### INCONCLUSIVE",
+            marks=pytest.mark.proof,
+        ),
         ({"suite": "bench/none.py; touch x"}, "2", False, "### NO VERDICT"),
     ],
 )

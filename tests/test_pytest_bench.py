@@ -87,6 +87,7 @@ def test_a_slower_function_fails_its_test(pytester: pytest.Pytester) -> None:
     assert {run.value_s for run in results.runs if run.name == "slow"} == {1.5}
 
 
+@pytest.mark.proof
 def test_the_limit_and_the_result(pytester: pytest.Pytester) -> None:
     """Within its limit a test passes, and gets the verdict; arguments go to both functions."""
     done = run(

@@ -107,6 +107,7 @@ def test_scopes_serve_where_nothing_samples(write_suite: WriteSuite, options: Op
     assert (list(scope_totals(profile)), seen_in(profile)) == (["work 1"], [])
 
 
+@pytest.mark.proof
 def test_samples_of_another_sampler_are_a_file(write_suite: WriteSuite, options: Options) -> None:
     """They are under the scopes that their lines show, and the file has the sampler's name."""
     suite = suite_of(write_suite, fail=BUSY).with_name("plain.py")
@@ -118,6 +119,7 @@ def test_samples_of_another_sampler_are_a_file(write_suite: WriteSuite, options:
     assert "work" in seen_in(profile)
 
 
+@pytest.mark.proof
 def test_a_variant_that_fails_or_hangs_while_it_is_recorded_is_told(
     write_suite: WriteSuite, options: Options
 ) -> None:

@@ -50,7 +50,7 @@ def test_baseline_and_quality_are_optional(write_suite: WriteSuite, options: Opt
     assert results.quality is None
 
 
-@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("large", [pytest.param(False, marks=pytest.mark.proof), True])
 def test_peak_memory_is_of_one_set_up_and_one_result(
     write_suite: WriteSuite, options: Options, large: bool
 ) -> None:

@@ -294,7 +294,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert [line for line in run.warnings if "no snapshot of memory was taken" in line]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.proof)])
 def test_worker_processes(method: str, tmp_path: Path) -> None:
     """Each worker process has figures of its own; its scopes' bytes are added to those of the others."""
     program = f"""

@@ -119,6 +119,7 @@ def test_a_whole_measurement(cost: Run, tmp_path: Path, needs_py_spy: None) -> N
     assert stated.startswith("profiling makes this program ")
 
 
+@pytest.mark.proof
 def test_a_whole_measurement_of_traced_memory(cost: Run, tmp_path: Path) -> None:
     """A later run with traced memory states by how much tracing makes it longer."""
     (tmp_path / "p.py").write_text(

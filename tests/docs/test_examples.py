@@ -17,7 +17,17 @@ WITH_EXAMPLES = [
 
 LONG = {
     f"docs/{name}.md"
-    for name in ("ci", "comparing", "faster", "instructions", "large-data", "pytest", "workers")
+    for name in (
+        "ci",
+        "comparing",
+        "faster",
+        "instructions",
+        "large-data",
+        "pytest",
+        "script",
+        "start",
+        "workers",
+    )
 }
 """Their examples are whole experiments."""
 

@@ -111,6 +111,7 @@ def test_a_large_static_chart_is_bounded() -> None:
     assert svg.count("<") < 6000
 
 
+@pytest.mark.proof
 def test_a_large_file_is_bounded() -> None:
     """A million letters of names and a hundred thousand paths fit into a file of a megabyte or two."""
     paths = [([Frame("main"), Frame(f"f{i}" * 200)], 100 + i) for i in range(1500)]

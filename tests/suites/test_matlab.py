@@ -129,7 +129,13 @@ def test_octave_takes_the_same_steps() -> None:
     assert Start(SEED).quality(theirs)["training MSE"] == pytest.approx(theirs.mse[-1], rel=1e-9)
 
 
-@pytest.mark.parametrize("variant", matlab.SOLVERS)
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(name, marks=[pytest.mark.proof] if name.startswith("scipy") else [])
+        for name in matlab.SOLVERS
+    ],
+)
 def test_every_solver_fits_from_the_same_weights(
     variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

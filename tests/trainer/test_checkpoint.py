@@ -40,6 +40,7 @@ def stopped_fit(path, epoch=4, name="nielsen", **more):
     return whole_fit(name, callback=stop_after(epoch), checkpoint=path, **more)[1]
 
 
+@pytest.mark.proof
 def test_killed_at_any_moment(tmp_path):
     """A process that is killed again and again ends with the bits of fits that nothing stopped.
 

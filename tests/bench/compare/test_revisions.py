@@ -101,6 +101,7 @@ def test_the_same_code_is_fine(compare: Callable[..., RevisionComparison], repos
     assert found.verdict.verdict == FINE
 
 
+@pytest.mark.proof
 def test_limits_are_stated(compare: Callable[..., RevisionComparison], repository: Path) -> None:
     """What is allowed decides: slower at ten times the error passes where both are allowed, and not where one is."""
     commit(repository, project=text_of(1.2, error=1e-2))
@@ -385,6 +386,7 @@ def test_compiled_modules_are_not_left_out(
         compare(rounds=1)
 
 
+@pytest.mark.proof
 def test_a_revision_that_cannot_be_installed_is_one_line(
     compare: Callable[..., RevisionComparison], repository: Path
 ) -> None:

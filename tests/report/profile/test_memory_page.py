@@ -122,6 +122,7 @@ def test_what_a_memory_run_does_not_have_is_not_there(real: Path) -> None:
     assert "they are not the program&#39;s own" in source
 
 
+@pytest.mark.proof
 def test_a_page_of_many_stacks_is_bounded(tmp_path: Path) -> None:
     """Thirty thousand stacks make a page of a few megabytes, with all bytes in it."""
     run = memory_run(many_stacks(30_000))

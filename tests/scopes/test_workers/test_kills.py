@@ -47,6 +47,7 @@ def test_a_worker_that_is_killed(program, read, tmp_path):
     }
 
 
+@pytest.mark.proof
 def test_loky_workers_that_time_out(program, read, tmp_path):
     """When idle workers end and others take their place in mid-recording, both are in it whole."""
     out = program(

@@ -168,6 +168,7 @@ def test_nothing_is_left_when_the_program_is_killed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.proof
 def test_a_cluster_gives_the_same_bits_by_value(serial):
     """With backend="dask", and under joblib's own configuration, batches run on the cluster's workers."""
     distributed = pytest.importorskip("distributed")

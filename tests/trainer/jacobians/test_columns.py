@@ -31,6 +31,7 @@ def test_serial_processes_and_threads_give_the_same_bits(tanh):
     assert serial == processes == threads
 
 
+@pytest.mark.proof
 def test_whole_fits_have_the_same_bits_everywhere():
     """Serial, processes and threads take the same course, epoch by epoch."""
     x, y = reference_data()

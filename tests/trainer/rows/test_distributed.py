@@ -58,7 +58,7 @@ def test_any_number_of_threads_of_this_process_gives_the_same_bits(threads, seri
     assert fit_on(SOURCE) == serial
 
 
-@pytest.mark.parametrize("backend", ["loky", "dask"])
+@pytest.mark.parametrize("backend", ["loky", pytest.param("dask", marks=pytest.mark.proof)])
 def test_files_and_iterators_give_the_same_bits_on_workers(backend, serial, tmp_path, cluster):
     """Workers open the file themselves; of an iterator, which this process reads, they are sent each group."""
     x, y = wavy()

@@ -27,6 +27,7 @@ def fit(model=None, x=None, y=None, **options):
     return model, model.fit(reference[0] if x is None else x, reference[1] if y is None else y, **options)
 
 
+@pytest.mark.proof
 def test_converges_on_the_reference_problem():
     """With default options, every one of 5 starts from either kind of initial weights reaches 1e-8 in 100 epochs."""
     x, y = reference_data()
