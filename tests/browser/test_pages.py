@@ -27,7 +27,7 @@ ALL_DRAWN = "() => [...document.querySelectorAll('main svg.wf')].every(e => e.qu
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_opens_from_a_folder(name: str, written: Written, open_page: Callable[..., Any]) -> None:
-    """No error, no request outside the folder, every chart there, no text faint or cut off, no table scrolls at 400 pixels."""
+    """No error, no request outside the folder, every chart there, no text faint or cut off, no table too wide."""
     file = written(name)
     watched = open_page(file, width=1400)
     page = watched.page
