@@ -33,7 +33,7 @@ bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/i
 	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
 
 # One BLAS thread in each: the workers use all cores, and BLAS threads that wait for a busy core spin.
-test: $(DEV_STAMP)  ## Run the tests, about 10 minutes on 2 cores
+test: $(DEV_STAMP)  ## Run the tests, 8 to 14 minutes on 2 cores
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 	@WORKBENCH_RECORDER=python $(BIN)/python -m pytest -q -m "not proof" -n auto --maxprocesses 4 $(RECORDER_TESTS)
 
@@ -44,7 +44,7 @@ coverage: $(DEV_STAMP)  ## State which lines and branches of workbench/ the test
 	@$(BIN)/coverage report
 
 proof: $(DEV_STAMP)  ## Measure the benchmarks and run the long tests: docs/measured
-	@echo 'an hour and a half of benchmarks, then three hours of long tests; leave the machine alone meanwhile'
+	@echo 'an hour and a half of benchmarks, then three and a half hours of long tests; leave the machine alone meanwhile'
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@$(BIN)/python benchmarks/proofs.py
 

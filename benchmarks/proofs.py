@@ -1,6 +1,6 @@
 """Run the long tests (`pytest -m proof`) and write docs/measured/proofs.{md,json}: each promise with its outcome.
 
-    python benchmarks/proofs.py                    all, about two and a half hours
+    python benchmarks/proofs.py                    all, about three hours and a half
     python benchmarks/proofs.py tests/capture      some: the others stay on the page as they were, with their dates
 
 The exit code is pytest's own, so that a failed test fails `make proof`. The other pages of docs/measured are measured,

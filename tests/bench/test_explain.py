@@ -99,6 +99,7 @@ def record(results: Results, sampler: SamplerName, timeout_s: float = 60.0) -> t
     return ran, said
 
 
+@pytest.mark.proof
 def test_scopes_serve_where_nothing_samples(write_suite: WriteSuite, options: Options) -> None:
     """Without a sampler the scopes are recorded all the same, and nobody is told of what was not asked for."""
     results = run_suite(options(suite_of(write_suite, fail=BUSY)))

@@ -143,6 +143,7 @@ def test_runs_killed_fifty_times_are_gone_on_with(
     assert kills >= 45
 
 
+@pytest.mark.proof
 def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], tmp_path: Path) -> None:
     """What Ctrl-C cuts is named with the way to go on; a run that is complete already is only reported again."""
     suite, wanted, _ = unbroken

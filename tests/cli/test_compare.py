@@ -70,6 +70,7 @@ def test_a_dry_run_lists_what_keep_would_delete(compare: Compare, repository: Pa
     assert "give one suite, and --keep N" in refused.stderr
 
 
+@pytest.mark.proof
 def test_no_change_is_exit_code_0(compare: Compare, repository: Path) -> None:
     """The same code passes, and --json says all of it."""
     summary = repository.parent / "summary.md"
