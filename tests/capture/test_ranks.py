@@ -120,7 +120,7 @@ def test_a_second_run_of_the_job_replaces_the_first(start: Start, tmp_path: Path
         (JOBS["SLURM"], 0),
         (JOBS["SLURM"] | {"SLURM_STEP_ID": "1"}, 1),
         (JOBS["PMIx"], 1),
-        (JOBS["PMI"], 1),
+        pytest.param(JOBS["PMI"], 1, marks=pytest.mark.proof),
     ],
     ids=["no job", "the same rank", "another step", "another launcher", "the parent"],
 )
