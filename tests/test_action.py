@@ -114,7 +114,7 @@ def test_inputs_reach_the_shell_by_variables() -> None:
 @pytest.mark.parametrize(
     ("inputs", "code", "passes", "begin"),
     [
-        ({}, "1", False, "### REGRESSION 1.50× slower (limit 1.05×)"),
+        pytest.param({}, "1", False, "### REGRESSION 1.50× slower (limit 1.05×)", marks=pytest.mark.proof),
         ({"fail-slower": "60%"}, "0", True, "### FINE 1.50× slower (limit 1.60×)"),
         pytest.param(
             {"options": "--no-install --rounds 3", "allow-inconclusive": "true"},

@@ -159,6 +159,7 @@ def test_a_revision_is_the_baseline(pytester: pytest.Pytester) -> None:
     assert experiment(pytester).variants[0].startswith("base (")
 
 
+@pytest.mark.proof
 def test_interrupting_keeps_whole_rounds(pytester: pytest.Pytester) -> None:
     """Ctrl-C ends pytest as it does without the fixture, and the complete rounds are there."""
     pytester.makepyfile(test_it=f"{TEST}\ndef test_speed(bench): bench(usual, baseline=usual, rounds=1000)")

@@ -64,6 +64,7 @@ def test_each_variant_is_recorded_and_sampled_once(write_suite: WriteSuite, opti
     assert len(results.runs) == 3
 
 
+@pytest.mark.proof
 def test_a_run_that_is_resumed_records_what_is_missing(write_suite: WriteSuite, options: Options) -> None:
     """Recordings that are there stay as they are."""
     suite = suite_of(write_suite)

@@ -67,6 +67,7 @@ def test_files_and_iterators_give_the_same_bits_on_workers(backend, serial, tmp_
     assert fit_on(IteratorRows(pairs(x, y, 777), len(x)), n_jobs=2, backend=backend) == serial
 
 
+@pytest.mark.proof
 def test_a_cluster_gives_the_same_bits(serial, cluster):
     """On dask, asked for by name or through joblib's configuration, rows in memory are sent once for a fit."""
     assert fit_on(SOURCE, backend="dask", n_jobs=-1) == serial
