@@ -150,20 +150,21 @@ export function curveDetails({ at, value, name, unit, track, end }, time, { trac
   return [name, [text + (isRate ? ", from " + timeText(at[i], MOMENT) + " to " + timeText(at[i + 1], MOMENT) : " at " + timeText(at[i], MOMENT))]];
 }
 
-const mergedStacks = (count) => count.toLocaleString("en") + (count === 1 ? " stack" : " stacks") + " of merged samples";
+const counted = (count, word) => count.toLocaleString("en") + " " + word + (count === 1 ? "" : "s");
+const mergedStacks = (count) => counted(count, "stack") + " of merged samples";
 
 export const moreSummary = (curves) => curves.map(({ name }) => name).join(", ");
 
 export function samplesSummary({ samples, sampled }) {
   if (!sampled.isCounted) return mergedStacks(samples);
-  return samples.toLocaleString("en") + (samples === 1 ? " sample" : " samples, one every ≈ " + amount(Number(sampled.period.toPrecision(2)), "ns"));
+  return counted(samples, "sample") + (samples === 1 ? "" : ", one every ≈ " + amount(Number(sampled.period.toPrecision(2)), "ns"));
 }
 
 export function trackSummary(data, track) {
   const said = [];
-  if (track.spans) said.push(track.spans.toLocaleString("en") + (track.spans === 1 ? " span" : " spans"));
+  if (track.spans) said.push(counted(track.spans, "span"));
   if (track.samples && !track.spans)
-    said.push(track.sampled.isCounted ? track.samples.toLocaleString("en") + (track.samples === 1 ? " sample" : " samples") : mergedStacks(track.samples));
+    said.push(track.sampled.isCounted ? counted(track.samples, "sample") : mergedStacks(track.samples));
   if (track.busy) said.push(track.spans ? share(track.busy, data.total) + " in scopes" : "busy " + sampledShare(track.busy, data.total));
   if (track.leftOut) said.push(track.leftOut.toLocaleString("en") + " deeper than 1,000 left out");
   return said.join(" · ");
