@@ -117,6 +117,13 @@ def test_inputs_reach_the_shell_by_variables() -> None:
         pytest.param({}, "1", False, "### REGRESSION 1.50× slower (limit 1.05×)", marks=pytest.mark.proof),
         ({"fail-slower": "60%"}, "0", True, "### FINE 1.50× slower (limit 1.60×)"),
         pytest.param(
+            {"options": "--no-install --rounds 3"},
+            "3",
+            False,
+            "### INCONCLUSIVE 1.50× slower",
+            marks=pytest.mark.proof,
+        ),
+        pytest.param(
             {"options": "--no-install --rounds 3", "allow-inconclusive": "true"},
             "3",
             True,

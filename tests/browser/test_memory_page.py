@@ -99,7 +99,9 @@ def test_it_fits(width: int, written: Written, open_page: Callable[..., Any]) ->
     watched = open_page(written("memory profile"), width=width)
     for tab in ("flame", "table", "lines", "leaks"):
         show(watched.page, tab)
-        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, tab
+        for scheme in ("light", "dark"):
+            watched.page.emulate_media(color_scheme=scheme)
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, (tab, scheme)
     watched.assert_quiet()
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT, blocks
 
-WITH_EXAMPLES = [
-    page for page in PAGES if any(block.language.startswith(("python", "console")) for block in blocks(page))
-]
+WITH_EXAMPLES = {
+    str(page.relative_to(ROOT)): page
+    for page in PAGES
+    if any(block.language.startswith(("python", "console")) for block in blocks(page))
+}
 
 LONG = {
     f"docs/{name}.md"
@@ -37,8 +39,7 @@ LONG = {
     "page",
     [
         pytest.param(page, id=name, marks=[pytest.mark.proof] if name in LONG else [])
-        for page in WITH_EXAMPLES
-        if (name := str(page.relative_to(ROOT)))
+        for name, page in WITH_EXAMPLES.items()
     ],
 )
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
